@@ -1,0 +1,45 @@
+/**
+ * Every bound and default of the engine, in one place (STYLE, habit 6). Units are in the names.
+ *
+ * Nothing here is tuned per machine: a value is a promise ("a queue holds at most ..."), and tests read it from here.
+ */
+export const Limits = {
+  /** Rows a reader asks of its cursor at a time. One chunk should cost about 1 ms of CPU (ARCHITECTURE 3). */
+  chunkRowsTarget: 1024,
+  /** No chunk may hold more rows than this; a source that returns more is cut. */
+  chunkRowsMax: 4096,
+  /** Bytes a reader asks of its cursor at a time. */
+  chunkBytesTarget: 1 << 20,
+  /** Chunks an edge holds before its sender waits. */
+  edgeChunksMax: 8,
+  /** Bytes an edge holds before its sender waits; one chunk is always let in, however large. */
+  edgeBytesMax: 8 << 20,
+  /** Milliseconds of CPU after which the scheduler lets timers and sockets run. */
+  timeSliceMs: 8,
+  /** Distinct keys a sender remembers before it forgets them all and starts again (rule A7). */
+  keyDictionaryEntriesMax: 1 << 18,
+  /** Key groups: the unit in which keyed state moves when parallelism changes (rule C11). */
+  keyGroups: 128,
+  /** A partition without rows for this long is idle (rule T7). */
+  idleAfterMs: 30_000,
+  /** Upper and lower bound of the default of `maxFutureSkew` (rule T8). */
+  maxFutureSkewDefaultMs: 300_000,
+  maxFutureSkewFloorMs: 1_000,
+  /** How far, in event time, a reader may be ahead of the slowest before it pauses (rule T14). */
+  alignmentDriftMs: 300_000,
+  /** How often a reader looks whether its partition became idle. */
+  idleCheckMs: 250,
+  /** Pace of epochs when nothing else says so. */
+  epochIntervalMs: 1_000,
+  /** A line of text longer than this is a dead letter, not a row. */
+  lineBytesMax: 8 << 20,
+  /** Nesting of JSON deeper than this is a dead letter, not a row. */
+  jsonDepthMax: 512,
+  /** Bytes of the offending input that a dead letter keeps; `truncated` says when there was more. */
+  deadLetterBytesMax: 64 << 10,
+  /** Restarts within the window after which the supervisor gives up and fails with the cause. */
+  restartsMax: 10,
+  restartsWindowMs: 60_000,
+  /** How long a drain may take before the query is interrupted. */
+  drainTimeoutMs: 30_000
+} as const

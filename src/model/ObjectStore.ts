@@ -1,0 +1,29 @@
+/**
+ * The contract of an object store: named bytes, with put-if-absent. Checkpoints and tables live on it.
+ *
+ * Names are `/`-separated segments of `[A-Za-z0-9._=-]`, no segment starting with a dot. `put` and `putIfAbsent`
+ * return when the bytes are durable. `list` is sorted by name in code-unit order and sees every completed put.
+ * Conformance: `test/conformance/store.ts`.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type { StoreError } from "./Errors.ts"
+
+export interface ObjectStore {
+  /** For errors: `memory`, `files ./.tidemark`. */
+  readonly name: string
+  readonly get: (name: string) => Effect.Effect<Option.Option<Uint8Array>, StoreError>
+  readonly put: (name: string, bytes: Uint8Array) => Effect.Effect<void, StoreError>
+  /** True when this call created the object, false when the name was taken; never overwrites. */
+  readonly putIfAbsent: (name: string, bytes: Uint8Array) => Effect.Effect<boolean, StoreError>
+  /** The first `limit` names that start with `prefix`, sorted. */
+  readonly list: (prefix: string, limit: number) => Effect.Effect<ReadonlyArray<string>, StoreError>
+  /** Deleting a name that does not exist succeeds. */
+  readonly delete: (name: string) => Effect.Effect<void, StoreError>
+}
+
+const segment = /^[A-Za-z0-9_=-][A-Za-z0-9._=-]{0,199}$/
+
+/** Whether a name is one that every store takes; stores refuse the rest with a `StoreError`. */
+export const isObjectName = (name: string): boolean =>
+  name.length <= 800 && name.split("/").every((s) => segment.test(s))

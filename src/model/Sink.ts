@@ -1,0 +1,81 @@
+/**
+ * The contract of a sink: rows in, then per epoch `prepare` and `commit` (rules C2, C3).
+ *
+ * Order: rows of one writer are written in the order they come. Acknowledgement: nothing counts as written before
+ * the `prepare` of its epoch returned. Commit: may be called by another process, from the `Prepared` value alone, any
+ * number of times. Concurrency: one call at a time per writer. Close: the scope in which the writer was made.
+ * Conformance: `test/conformance/sink.ts`, driven by {@link SinkFeatures}.
+ */
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type { DeadRow } from "./DeadLetter.ts"
+import type { OptionProblem } from "./Errors.ts"
+
+/** Output modes, as in Spark (rule A4). */
+export type Mode = "append" | "update" | "complete"
+
+export type Guarantee = "exactly-once" | "at-least-once"
+
+/** What a sink promises; the planner, the types and the conformance suite act on it. */
+export interface SinkFeatures {
+  readonly modes: ReadonlyArray<Mode>
+  /** With recovery; see ARCHITECTURE 9. */
+  readonly guarantee: Guarantee
+  /** Two queries may write to it at once (rule M1). */
+  readonly multiWriter: boolean
+  /** In update mode, it can take a row away again (rule A4, sessions). */
+  readonly deletes: boolean
+}
+
+/** Rows for a sink. In update mode each row is an upsert or a delete by `identity`; in complete mode, the whole table. */
+export interface SinkBatch<out A> {
+  readonly rows: ReadonlyArray<A>
+  /** Update mode: 1 where the row takes away the row with the same identity, else 0. Absent: all upserts. */
+  readonly deletes?: Uint8Array
+}
+
+/** What a writer is told about where it stands. */
+export interface WriterContext {
+  readonly query: string
+  /** Names this writer within the query; the same after a restart. */
+  readonly writer: string
+  readonly mode: Mode
+  /** Columns that identify a row of an updating or complete output: key columns and window bounds. */
+  readonly identity: ReadonlyArray<string>
+}
+
+/** The output of one epoch, durable outside the process, as plain JSON: enough for anyone to commit it. */
+export interface Prepared {
+  readonly query: string
+  readonly writer: string
+  readonly epoch: number
+  /** The sink's own record: names of staged files, a batch id. */
+  readonly data: unknown
+}
+
+export interface SinkWriter<in A, out E = never> {
+  /** Takes rows. Returns those the sink refuses, as dead rows (`before`: index in the batch); received = written + dead. */
+  readonly write: (batch: SinkBatch<A>) => Effect.Effect<ReadonlyArray<DeadRow>, E>
+  /** Makes everything written since the last call durable as one epoch. */
+  readonly prepare: (epoch: number) => Effect.Effect<Prepared, E>
+}
+
+/** `M` is what the sink's types accept; `features.modes` the same at run time. */
+export interface Sink<in A, in M extends Mode = Mode, out E = never, out R = never> {
+  readonly name: string
+  readonly features: SinkFeatures
+  readonly problems?: ReadonlyArray<OptionProblem>
+  /** Column names the sink takes, when it has a schema; more columns than these are refused. */
+  readonly columns?: ReadonlyArray<string>
+  readonly writer: (context: WriterContext) => Effect.Effect<SinkWriter<A, E>, E, R | Scope.Scope>
+  readonly commit: (prepared: Prepared) => Effect.Effect<void, E, R>
+  /** The last epoch of this writer that is committed. */
+  readonly committed: (query: string, writer: string) => Effect.Effect<Option.Option<number>, E, R>
+  /** Type-level only: carries `M`. */
+  readonly Mode?: (mode: M) => void
+}
+
+/** A sink whose row type is known elsewhere (dead letters, late rows held in a plan). */
+// eslint-disable-next-line -- `never` rows: contravariant, so that every sink is one of these
+export type AnySink = Sink<never, never, unknown, unknown>

@@ -1,0 +1,44 @@
+/** Reads options of the language into numbers with units, collecting what is wrong instead of throwing. */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import type { OptionProblem } from "../model/Errors.ts"
+
+const show = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(value)
+  if (typeof value === "bigint") return `${value}n`
+  if (typeof value === "object" && value !== null) return Duration.isDuration(value) ? Duration.format(value) : JSON.stringify(value)
+  return String(value)
+}
+
+/** Milliseconds of a duration option; adds a problem and returns `min` when it is not one or lies outside the bounds. */
+export const durationMs = (
+  option: string,
+  value: Duration.Input,
+  problems: Array<OptionProblem>,
+  bounds: { readonly min: number; readonly max?: number }
+): number => {
+  const decoded = Duration.fromInput(value)
+  const ms = Option.isSome(decoded) ? Duration.toMillis(decoded.value) : Number.NaN
+  const max = bounds.max ?? Number.MAX_SAFE_INTEGER
+  if (Number.isNaN(ms)) {
+    problems.push({ option, value: show(value), fix: 'is not a duration (try "10 minutes")' })
+    return bounds.min
+  }
+  if (!Number.isSafeInteger(ms) || ms < bounds.min || ms > max) {
+    problems.push({ option, value: show(value), fix: `must be whole milliseconds, from ${bounds.min} to ${max}` })
+    return bounds.min
+  }
+  return ms
+}
+
+/** An integer option within bounds. */
+export const integer = (
+  option: string,
+  value: number,
+  problems: Array<OptionProblem>,
+  bounds: { readonly min: number; readonly max: number }
+): number => {
+  if (Number.isSafeInteger(value) && value >= bounds.min && value <= bounds.max) return value
+  problems.push({ option, value: show(value), fix: `must be a whole number from ${bounds.min} to ${bounds.max}` })
+  return bounds.min
+}

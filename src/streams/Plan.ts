@@ -1,0 +1,157 @@
+/**
+ * The logical plan: what a pipeline says, as plain immutable nodes. `EventStream` builds it, the runner reads it.
+ *
+ * Nodes form a DAG: a stream that is used twice is one node with two consumers, read once. Nothing here runs.
+ */
+import type * as Effect from "effect/Effect"
+import type { OptionProblem } from "../model/Errors.ts"
+import type { AnySink, Mode } from "../model/Sink.ts"
+import type { Source } from "../model/Source.ts"
+import type { AggregateSpec } from "./aggregates/Aggregate.ts"
+import type { WindowSpec } from "./Window.ts"
+
+export type AnySource = Source<unknown, unknown, unknown, unknown>
+
+/** A value of a row: by field name (can be fingerprinted and read from a column) or by a function. */
+export interface RowValue {
+  readonly field?: string
+  readonly get?: (row: unknown) => unknown
+  /** For names, errors and the fingerprint: the field, or `<lambda>`. */
+  readonly label: string
+}
+
+/** What becomes of late rows: dropped and counted under a name, or written to a sink (EXPERIENCE: `Late.to`). */
+export type LatePolicy = { readonly kind: "drop" } | { readonly kind: "to"; readonly sink: AnySink }
+
+/** How a stream's watermark comes about and behaves when input is quiet (rules T2, T7, T8, T14). */
+export interface EventTimeSpec {
+  readonly time: RowValue
+  /** IANA zone for times written without one; UTC when absent. */
+  readonly zone?: string
+  /** Bounded: highest event time so far minus this. Explicit: a function of the row, taken as a running maximum. */
+  readonly outOfOrdernessMs: number
+  readonly explicit?: (row: unknown) => unknown
+  readonly idleAfterMs?: number
+  readonly whenQuiet?: "hold" | "followClock"
+  /** "off", or how far ahead of the append (else ingestion) time a row may be. */
+  readonly maxFutureSkewMs?: number | "off"
+  readonly alignmentDriftMs?: number
+}
+
+interface Base {
+  /** Stable operator name given by the user (`EventStream.named`); derived from structure when absent. */
+  readonly name?: string
+  /** Wrong options of this node, reported before the query starts. */
+  readonly problems: ReadonlyArray<OptionProblem>
+}
+
+export interface SourceNode extends Base {
+  readonly kind: "source"
+  readonly source: AnySource
+  readonly select?: (row: unknown, meta: unknown) => unknown
+}
+export interface MapNode extends Base {
+  readonly kind: "map"
+  readonly input: PlanNode
+  readonly f: (row: unknown) => unknown
+}
+export interface FilterNode extends Base {
+  readonly kind: "filter"
+  readonly input: PlanNode
+  readonly f: (row: unknown) => boolean
+}
+export interface FlatMapNode extends Base {
+  readonly kind: "flatMap"
+  readonly input: PlanNode
+  readonly f: (row: unknown) => Iterable<unknown>
+}
+/** Keeps the columns of a schema, and makes them known to sinks. */
+export interface SelectNode extends Base {
+  readonly kind: "select"
+  readonly input: PlanNode
+  readonly columns: ReadonlyArray<string>
+  readonly schema: unknown
+}
+export interface MapEffectNode extends Base {
+  readonly kind: "mapEffect"
+  readonly input: PlanNode
+  readonly f: (row: unknown) => Effect.Effect<unknown, unknown, unknown>
+  readonly concurrency: number
+  /** Unordered: rows may overtake each other between two watermarks or barriers (rule T13). */
+  readonly ordered: boolean
+  readonly onError: "restart" | "deadLetter"
+}
+export interface UnionNode extends Base {
+  readonly kind: "union"
+  readonly inputs: readonly [PlanNode, PlanNode]
+}
+export interface EventTimeNode extends Base {
+  readonly kind: "withEventTime"
+  readonly input: PlanNode
+  readonly spec: EventTimeSpec
+}
+export interface KeyColumnSpec {
+  readonly name: string
+  readonly value: RowValue
+}
+/** No columns: everything has one key (`windowAll`). */
+export interface KeyByNode extends Base {
+  readonly kind: "keyBy"
+  readonly input: PlanNode
+  readonly columns: ReadonlyArray<KeyColumnSpec>
+}
+export interface DedupeNode extends Base {
+  readonly kind: "dedupe"
+  readonly input: PlanNode
+  readonly id: RowValue
+  readonly late: { readonly kind: "forward" } | LatePolicy
+  readonly allowedLatenessMs: number
+  /** Absent: the key is (id, event time), rule A3. Present: the id alone, for copies at most this far apart. */
+  readonly horizonMs?: number
+}
+export interface NamedAggregate {
+  readonly name: string
+  readonly spec: AggregateSpec
+}
+/** keyBy + window + aggregate. Emits final rows; with allowed lateness, an updating stream. */
+export interface WindowNode extends Base {
+  readonly kind: "window"
+  readonly input: KeyByNode
+  readonly window: WindowSpec
+  readonly late: LatePolicy
+  readonly allowedLatenessMs: number
+  readonly aggregates: ReadonlyArray<NamedAggregate>
+}
+/** keyBy + aggregate without a window: an updating stream, one row per key (rule A2). */
+export interface RunningNode extends Base {
+  readonly kind: "running"
+  readonly input: KeyByNode
+  readonly aggregates: ReadonlyArray<NamedAggregate>
+}
+export interface SinkNode extends Base {
+  readonly kind: "sink"
+  readonly input: PlanNode
+  readonly sink: AnySink
+  readonly mode: Mode
+  /** Complete mode: rows whose event time is further behind the watermark leave the table. */
+  readonly keepMs?: number
+}
+
+export type PlanNode =
+  | SourceNode
+  | MapNode
+  | FilterNode
+  | FlatMapNode
+  | SelectNode
+  | MapEffectNode
+  | UnionNode
+  | EventTimeNode
+  | KeyByNode
+  | DedupeNode
+  | WindowNode
+  | RunningNode
+
+/** One or several outputs that share one query: one ledger, one checkpoint. */
+export interface QueryPlan {
+  readonly outputs: ReadonlyArray<{ readonly name: string; readonly sink: SinkNode }>
+}

@@ -1,0 +1,48 @@
+/**
+ * Window assigners (Dataflow Model; Flink; Spark): tumbling, sliding, session, global. All are [start, end) in event
+ * time (rule T1). Values only; the operators are in `WindowState.ts` and `SessionState.ts`.
+ */
+import * as Duration from "effect/Duration"
+import type { OptionProblem } from "../model/Errors.ts"
+import { durationMs } from "./Options.ts"
+
+/** A window assigner as data: what a plan holds and fingerprints. */
+export type WindowSpec =
+  | { readonly kind: "time"; readonly sizeMs: number; readonly slideMs: number; readonly offsetMs: number }
+  | { readonly kind: "session"; readonly gapMs: number }
+  | { readonly kind: "global" }
+
+/** What `EventStream.window` takes. `Kind` lets the types refuse allowed lateness where it has no meaning. */
+export interface Window<out Kind extends WindowSpec["kind"] = WindowSpec["kind"]> {
+  readonly kind: Kind
+  readonly spec: WindowSpec
+  readonly problems: ReadonlyArray<OptionProblem>
+}
+
+const time = (option: string, size: Duration.Input, slide: Duration.Input, offset: Duration.Input | undefined): Window<"time"> => {
+  const problems: Array<OptionProblem> = []
+  const sizeMs = durationMs(`${option}.size`, size, problems, { min: 1 })
+  const slideMs = durationMs(`${option}.every`, slide, problems, { min: 1 })
+  const offsetMs = offset === undefined ? 0 : durationMs(`${option}.offset`, offset, problems, { min: 0 })
+  return { kind: "time", spec: { kind: "time", sizeMs, slideMs, offsetMs: offsetMs % slideMs }, problems }
+}
+
+/** Windows of one size, end to end. `offset` moves their edges from the epoch (default 0). */
+export const tumbling = (size: Duration.Input, options?: { readonly offset?: Duration.Input }): Window<"time"> =>
+  time("Window.tumbling", size, size, options?.offset)
+
+/** Windows of one size that start `every` so often; a row counts in each that covers it, or in none when `every` > size. */
+export const sliding = (
+  size: Duration.Input,
+  options: { readonly every: Duration.Input; readonly offset?: Duration.Input }
+): Window<"time"> => time("Window.sliding", size, options.every, options.offset)
+
+/** Rows of a key less than `gap` apart belong together; the window is [first, last + gap) (rule T9). */
+export const session = (gap: Duration.Input): Window<"session"> => {
+  const problems: Array<OptionProblem> = []
+  const gapMs = durationMs("Window.session.gap", gap, problems, { min: 1 })
+  return { kind: "session", spec: { kind: "session", gapMs }, problems }
+}
+
+/** One window for all time; it closes when its input ends (rule T11). */
+export const global = (): Window<"global"> => ({ kind: "global", spec: { kind: "global" }, problems: [] })

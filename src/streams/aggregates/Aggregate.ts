@@ -1,0 +1,51 @@
+/**
+ * The contract of an aggregate: columns of accumulators, one slot per (slice, key), fed in batches (ARCHITECTURE 6).
+ *
+ * An aggregate is a commutative monoid over rows: results do not depend on the order of `addBatch` and `mergeSlot`
+ * calls (rule A1). Where order is part of the meaning (`first`, `last`, rows kept for a reducer without `merge`) it is
+ * the total order (event time, lane, ordinal, sub), which comes with the rows.
+ */
+import type { Column } from "../../model/Source.ts"
+import type { RowValue } from "../Plan.ts"
+
+/** What an aggregate reads of a row. `number`: finite number or bigint, else the row is a dead letter; `value`: anything; `row`: the row itself. */
+export interface AggregateInput {
+  readonly type: "number" | "value" | "row"
+  /** Absent for `row`. */
+  readonly value?: RowValue
+}
+
+/** The total order of the rows of a batch; given only to aggregates with `needsOrder`. */
+export interface BatchOrder {
+  readonly times: Float64Array
+  readonly lanes: ReadonlyArray<string | number>
+  readonly ordinals: Float64Array
+  readonly subs: Float64Array
+}
+
+export interface AggregateSpec {
+  /** For names and the fingerprint: `sum(amount)`, `percentile(delay, 0.95)`. */
+  readonly label: string
+  readonly input?: AggregateInput
+  readonly needsOrder: boolean
+  /** False when the aggregate holds a lambda, whose meaning a fingerprint cannot see. */
+  readonly fingerprinted: boolean
+  readonly make: () => Accumulators
+}
+
+/** Columns of accumulators. Slots are dense from 0; a fresh slot is the empty aggregate. */
+export interface Accumulators {
+  /** Makes room for slots `0..capacity)`. Called before any slot at or above the present capacity is used. */
+  readonly reserve: (capacity: number) => void
+  /** Adds rows `from..to)`: row i goes to `slots[i]`, its value is `input[i]` (absent for `count`). */
+  readonly addBatch: (slots: Int32Array, input: Column | undefined, from: number, to: number, order: BatchOrder | undefined) => void
+  /** Adds what `other` (made by the same spec) holds in `otherSlot` to `slot`. `other` does not change. */
+  readonly mergeSlot: (slot: number, other: Accumulators, otherSlot: number) => void
+  /** The value a user sees. Pure: may be called again after more rows. */
+  readonly result: (slot: number) => unknown
+  /** Makes a slot the empty aggregate again, so that it can be used for another key. */
+  readonly clear: (slot: number) => void
+  /** Plain JSON of slots `0..count)`, and back: for checkpoints. `restore` starts from fresh columns. */
+  readonly snapshot: (count: number) => unknown
+  readonly restore: (snapshot: unknown) => void
+}

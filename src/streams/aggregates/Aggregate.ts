@@ -5,6 +5,7 @@
  * calls (rule A1). Where order is part of the meaning (`first`, `last`, rows kept for a reducer without `merge`) it is
  * the total order (event time, lane, ordinal, sub), which comes with the rows.
  */
+import type { OptionProblem } from "../../model/Errors.ts"
 import type { Column } from "../../model/Source.ts"
 import type { RowValue } from "../Plan.ts"
 
@@ -30,6 +31,8 @@ export interface AggregateSpec {
   readonly needsOrder: boolean
   /** False when the aggregate holds a lambda, whose meaning a fingerprint cannot see. */
   readonly fingerprinted: boolean
+  /** Wrong options, such as a quantile of 95; reported before the query starts. */
+  readonly problems?: ReadonlyArray<OptionProblem>
   readonly make: () => Accumulators
 }
 
@@ -39,8 +42,14 @@ export interface Accumulators {
   readonly reserve: (capacity: number) => void
   /** Adds rows `from..to)`: row i goes to `slots[i]`, its value is `input[i]` (absent for `count`). */
   readonly addBatch: (slots: Int32Array, input: Column | undefined, from: number, to: number, order: BatchOrder | undefined) => void
-  /** Adds what `other` (made by the same spec) holds in `otherSlot` to `slot`. `other` does not change. */
-  readonly mergeSlot: (slot: number, other: Accumulators, otherSlot: number) => void
+  /**
+   * Adds what `other` (made by the same spec) holds in `otherSlot` to `slot`. `other` does not change.
+   *
+   * `slice` is for the one aggregate that folds rows in an order (a reducer without `merge`, rule A1): the start of the
+   * slice that the rows of `other` belong to. They keep it from then on and are folded by (slice, lane, ordinal, sub),
+   * whatever the order of the merges. Absent (sessions): rows keep what they have, and those with none form one part.
+   */
+  readonly mergeSlot: (slot: number, other: Accumulators, otherSlot: number, slice?: number) => void
   /** The value a user sees. Pure: may be called again after more rows. */
   readonly result: (slot: number) => unknown
   /** Makes a slot the empty aggregate again, so that it can be used for another key. */

@@ -1,0 +1,401 @@
+/**
+ * The conformance suite of sources: registers the laws of `src/model/Source.ts` as vitest tests for one implementation.
+ *
+ * `features` says which laws apply; `make` opens a fresh world with known contents for each of them. A connector's test
+ * file calls `sourceConformance("files, JSON lines", features, make)` and adds only what is particular to it.
+ */
+import { Cause, Effect, Exit, Fiber, Option, Scope } from "effect"
+import { describe, expect, it } from "vitest"
+import type { DeadRow } from "../../src/model/DeadLetter.ts"
+import { Limits } from "../../src/model/Limits.ts"
+import { type PartitionId, position, type Position } from "../../src/model/Position.ts"
+import { fieldOf } from "../../src/model/RowChunk.ts"
+import type { PartitionCursor, Source, SourceChunk, SourceFeatures } from "../../src/model/Source.ts"
+
+/** What a partition holds when the test begins. Keep it small (some dozens of items): some laws are quadratic. */
+export interface Contents<A> {
+  readonly rows: ReadonlyArray<A>
+  /** How many inputs cannot be decoded; default none. */
+  readonly dead?: number
+}
+
+/** One implementation in a known state. */
+export interface SourceUnderTest<A> {
+  readonly source: Source<A, unknown, unknown>
+  /** At least one partition with rows; two or more where the connector can have them. */
+  readonly contents: ReadonlyMap<PartitionId, Contents<A>>
+  /** Required of unbounded sources: appends to a partition, and says which rows. */
+  readonly more?: (partition: PartitionId) => Effect.Effect<ReadonlyArray<A>, unknown>
+  /** Required with `dynamicPartitions`: adds a partition. */
+  readonly addPartition?: Effect.Effect<PartitionId, unknown>
+  /** Resources open now: files, sockets, fibers. Zero before anything is opened. */
+  readonly held?: Effect.Effect<number>
+  /** Rows that were read from the outside for a partition so far. */
+  readonly taken?: (partition: PartitionId) => Effect.Effect<number>
+  /** How far `taken` may be ahead of what was asked for; default `Limits.chunkRowsMax`. */
+  readonly readAheadRowsMax?: number
+}
+
+type Body<A> = (world: SourceUnderTest<A>) => Effect.Effect<void, unknown, Scope.Scope>
+
+/** Everything read from a partition, one chunk after the other. */
+interface Reading<A> {
+  readonly chunks: ReadonlyArray<SourceChunk<A>>
+  readonly rows: ReadonlyArray<A>
+  readonly dead: ReadonlyArray<DeadRow & { readonly afterRows: number }>
+}
+
+const plenty = 1 << 20
+const demand = (rows: number): { readonly rows: number; readonly bytes: number } => ({ rows, bytes: plenty })
+
+/** The rows of a chunk, from its columns where it has only these. */
+export const rowsOf = <A>(chunk: SourceChunk<A>): ReadonlyArray<A> => {
+  if (chunk.rows !== undefined) return chunk.rows
+  const columns = Object.entries(chunk.columns ?? {})
+  return Array.from({ length: chunk.length }, (_, i) => Object.fromEntries(columns.map(([name, c]) => [name, c[i]])) as A)
+}
+
+const reading = <A>(chunks: ReadonlyArray<SourceChunk<A>>): Reading<A> => {
+  const rows: Array<A> = []
+  const dead: Array<DeadRow & { readonly afterRows: number }> = []
+  for (const chunk of chunks) {
+    for (const d of chunk.dead ?? []) dead.push({ ...d, afterRows: rows.length + d.before })
+    rows.push(...rowsOf(chunk))
+  }
+  return { chunks, rows, dead }
+}
+
+/** What must not depend on how a partition was read. */
+const essence = <A>(r: Reading<A>): unknown => ({
+  rows: r.rows,
+  dead: r.dead.map(({ reason, detail, place, afterRows }) => ({ reason, detail, place, afterRows }))
+})
+
+const items = (chunk: SourceChunk<unknown>): number => chunk.length + (chunk.dead?.length ?? 0)
+const total = <A>(contents: Contents<A>): number => contents.rows.length + (contents.dead ?? 0)
+
+/** Reads until the end of a bounded partition, or until `count` rows and dead rows came. */
+const readAll = <A>(
+  features: SourceFeatures,
+  cursor: PartitionCursor<A, unknown, unknown>,
+  count: number,
+  rowsPerPull: (n: number) => number = () => Limits.chunkRowsTarget
+): Effect.Effect<Reading<A>, unknown> =>
+  Effect.gen(function* () {
+    const chunks: Array<SourceChunk<A>> = []
+    let seen = 0
+    while (features.bounded || seen < count) {
+      const pulled = yield* Effect.result(cursor.pull(demand(rowsPerPull(chunks.length))))
+      if (pulled._tag === "Failure") {
+        if (features.bounded && Cause.isDone(pulled.failure)) break
+        return yield* Effect.fail(pulled.failure)
+      }
+      chunks.push(pulled.success)
+      seen += items(pulled.success)
+      if (seen > count + 1000) throw new Error(`read ${seen} items where ${count} are`)
+    }
+    return reading(chunks)
+  })
+
+/** Reads what follows a position, in a scope of its own. */
+const readFrom = <A>(
+  features: SourceFeatures,
+  source: Source<A, unknown, unknown>,
+  partition: PartitionId,
+  from: Option.Option<Position>,
+  count: number,
+  rowsPerPull?: (n: number) => number
+): Effect.Effect<Reading<A>, unknown> =>
+  Effect.scoped(Effect.flatMap(source.open(partition, from), (cursor) => readAll(features, cursor, count, rowsPerPull)))
+
+const soon = 60
+
+/** That a cursor has nothing to give: it is at its end, or waits. */
+const expectNothing = (features: SourceFeatures, cursor: PartitionCursor<unknown, unknown, unknown>): Effect.Effect<void, unknown> =>
+  Effect.gen(function* () {
+    const pulled = yield* Effect.result(Effect.timeoutOption(cursor.pull(demand(100)), soon))
+    if (pulled._tag === "Failure") expect(features.bounded && Cause.isDone(pulled.failure)).toBe(true)
+    else {
+      expect(Option.isNone(pulled.success)).toBe(true)
+      expect(features.bounded).toBe(false)
+    }
+  })
+
+const checkChunk = <A>(features: SourceFeatures, chunk: SourceChunk<A>, asked: number): void => {
+  expect(chunk.length).toBeLessThanOrEqual(asked)
+  expect(items(chunk)).toBeGreaterThan(0)
+  expect(typeof chunk.next).toBe("string")
+  expect(Number.isFinite(chunk.bytes) && chunk.bytes >= 0).toBe(true)
+  expect(chunk.rows !== undefined || chunk.columns !== undefined).toBe(true)
+  if (chunk.rows !== undefined) expect(chunk.rows.length).toBe(chunk.length)
+  for (const [name, column] of Object.entries(chunk.columns ?? {})) {
+    expect(column.length).toBe(chunk.length)
+    if (chunk.rows !== undefined) {
+      for (let i = 0; i < chunk.length; i++) expect(column[i]).toEqual(fieldOf(chunk.rows[i], name))
+    }
+  }
+  if (features.appendTime) {
+    expect(chunk.appendTimes?.length).toBe(chunk.length)
+    expect(chunk.appendTimes?.every((t) => Number.isFinite(t))).toBe(true)
+  } else expect(chunk.appendTimes).toBeUndefined()
+  if (chunk.meta !== undefined) for (let i = 0; i < chunk.length; i++) expect(chunk.meta(i)).toBeDefined()
+  let before = 0
+  for (const d of chunk.dead ?? []) {
+    expect(d.before).toBeGreaterThanOrEqual(before)
+    expect(d.before).toBeLessThanOrEqual(chunk.length)
+    before = d.before
+    expect(d.bytes.byteLength).toBeLessThanOrEqual(Limits.deadLetterBytesMax)
+    expect(d.detail).not.toBe("")
+    expect(d.place).not.toBe("")
+  }
+}
+
+const orderLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
+  "declares its features, and no problems": ({ source }) =>
+    Effect.sync(() => {
+      expect(source.features).toEqual(features)
+      expect(source.problems ?? []).toEqual([])
+      expect(source.name).not.toBe("")
+    }),
+  "lists each partition once, and only those that are not known": ({ source, contents, addPartition }) =>
+    Effect.gen(function* () {
+      const all = yield* source.partitions(new Set())
+      expect([...all].sort()).toEqual([...contents.keys()].sort())
+      for (const known of all.slice(0, features.dynamicPartitions && all.length === 1 ? 0 : 1)) {
+        if (all.length > 1 || !features.dynamicPartitions) {
+          expect(yield* source.partitions(new Set([known]))).toEqual(all.filter((p) => p !== known))
+        }
+      }
+      if (!features.dynamicPartitions) return expect(yield* source.partitions(new Set(all))).toEqual([])
+      const waiting = yield* Effect.forkScoped(source.partitions(new Set(all)))
+      yield* Effect.sleep(soon)
+      expect(waiting.pollUnsafe()).toBeUndefined()
+      if (addPartition === undefined) throw new Error("a source with dynamicPartitions needs addPartition")
+      const added = yield* addPartition
+      expect(yield* Fiber.join(waiting)).toEqual([added])
+    }),
+  "gives each partition's rows in its order": ({ source, contents }) =>
+    Effect.gen(function* () {
+      for (const [partition, expected] of contents) {
+        const got = yield* readFrom(features, source, partition, Option.none(), total(expected))
+        expect(got.rows).toEqual(expected.rows)
+        expect(got.dead.length).toBe(expected.dead ?? 0)
+      }
+    }),
+  "respects demand: never more rows than asked for, never an empty chunk": ({ source, contents }) =>
+    Effect.gen(function* () {
+      const asks = [1, 3, 1, 2, 5]
+      for (const [partition, expected] of contents) {
+        const got = yield* readFrom(features, source, partition, Option.none(), total(expected), (n) => asks[n % asks.length])
+        got.chunks.forEach((chunk, n) => checkChunk(features, chunk, asks[n % asks.length]))
+        expect(got.rows).toEqual(expected.rows)
+      }
+    }),
+  "makes sound chunks when asked for many rows": ({ source, contents }) =>
+    Effect.gen(function* () {
+      for (const [partition, expected] of contents) {
+        const got = yield* readFrom(features, source, partition, Option.none(), total(expected))
+        for (const chunk of got.chunks) checkChunk(features, chunk, Limits.chunkRowsTarget)
+      }
+    }),
+  "reads nothing beyond a bounded buffer while it is not pulled": ({ source, contents, taken, readAheadRowsMax }) =>
+    Effect.gen(function* () {
+      const ahead = readAheadRowsMax ?? Limits.chunkRowsMax
+      for (const [partition, expected] of contents) {
+        if (expected.rows.length === 0) continue
+        const cursor = yield* source.open(partition, Option.none())
+        yield* Effect.sleep(soon / 2)
+        if (taken !== undefined) expect(yield* taken(partition)).toBeLessThanOrEqual(ahead)
+        const first = yield* cursor.pull(demand(1))
+        yield* Effect.sleep(soon / 2)
+        if (taken !== undefined) expect(yield* taken(partition)).toBeLessThanOrEqual(1 + ahead)
+        const rest = yield* readAll(features, cursor, total(expected) - items(first))
+        expect([...rowsOf(first), ...rest.rows]).toEqual(expected.rows)
+      }
+    }),
+  "keeps partitions apart: read in turns, each gives its own": ({ source, contents }) =>
+    Effect.gen(function* () {
+      const open: Array<{ cursor: PartitionCursor<A, unknown, unknown>; expected: Contents<A>; chunks: Array<SourceChunk<A>>; seen: number }> = []
+      for (const [partition, expected] of contents) {
+        open.push({ cursor: yield* source.open(partition, Option.none()), expected, chunks: [], seen: 0 })
+      }
+      while (open.some((o) => o.seen < total(o.expected))) {
+        for (const o of open) {
+          if (o.seen >= total(o.expected)) continue
+          const chunk = yield* o.cursor.pull(demand(2))
+          o.chunks.push(chunk)
+          o.seen += items(chunk)
+        }
+      }
+      for (const o of open) expect(reading(o.chunks).rows).toEqual(o.expected.rows)
+    }),
+  "refuses a partition it does not have": ({ source }) =>
+    Effect.gen(function* () {
+      const opened = yield* Effect.exit(Effect.flatMap(source.open("no such partition", Option.none()), (c) => c.pull(demand(1))))
+      expect(Exit.isFailure(opened) && !opened.cause.reasons.some((r) => r._tag === "Fail" && Cause.isDone(r.error))).toBe(true)
+    })
+})
+
+const interruptionLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
+  "loses nothing when pulls are interrupted": ({ source, contents }) =>
+    Effect.gen(function* () {
+      for (const [partition, expected] of contents) {
+        const cursor = yield* source.open(partition, Option.none())
+        const chunks: Array<SourceChunk<A>> = []
+        let seen = 0
+        for (let round = 0; seen < total(expected); round++) {
+          const pulling = yield* Effect.forkChild(cursor.pull(demand(2)))
+          for (let k = 0; k < round % 5; k++) yield* Effect.yieldNow
+          // Every seventh pull is left alone, so that sources which need real time get somewhere.
+          if (round % 7 !== 6) yield* Fiber.interrupt(pulling)
+          const exit = yield* Fiber.await(pulling)
+          if (Exit.isSuccess(exit)) {
+            chunks.push(exit.value)
+            seen += items(exit.value)
+          } else expect(Cause.hasInterruptsOnly(exit.cause)).toBe(true)
+        }
+        expect(reading(chunks).rows).toEqual(expected.rows)
+      }
+    }),
+  "closes what it opened with its scope, read to the end or not": ({ source, contents, held }) =>
+    Effect.gen(function* () {
+      if (held !== undefined) expect(yield* held).toBe(0)
+      const [partition, expected] = [...contents].find(([, c]) => c.rows.length > 0) ?? ["", { rows: [] }]
+      for (let i = 0; i < (features.replayable ? 5 : 1); i++) {
+        const scope = yield* Scope.make()
+        const cursor = yield* Scope.provide(source.open(partition, Option.none()), scope)
+        expect(items(yield* cursor.pull(demand(1)))).toBeGreaterThan(0)
+        if (held !== undefined) expect(yield* held).toBeGreaterThan(0)
+        yield* Scope.close(scope, Exit.void)
+        if (held !== undefined) expect(yield* held).toBe(0)
+      }
+      if (!features.replayable) return
+      expect((yield* readFrom(features, source, partition, Option.none(), total(expected))).rows).toEqual(expected.rows)
+      if (held !== undefined) expect(yield* held).toBe(0)
+    })
+})
+
+const boundedLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
+  "says Done at the end, again and again": ({ source, contents }) =>
+    Effect.gen(function* () {
+      for (const [partition, expected] of contents) {
+        const cursor = yield* source.open(partition, Option.none())
+        yield* readAll(features, cursor, total(expected))
+        for (let i = 0; i < 3; i++) expect(Cause.isDone(yield* Effect.flip(cursor.pull(demand(10))))).toBe(true)
+      }
+    })
+})
+
+const unboundedLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
+  "waits at the end, and goes on when there is more": ({ source, contents, more }) =>
+    Effect.gen(function* () {
+      if (more === undefined) throw new Error("an unbounded source needs `more`")
+      for (const [partition, expected] of contents) {
+        const cursor = yield* source.open(partition, Option.none())
+        yield* readAll(features, cursor, total(expected))
+        yield* expectNothing(features, cursor)
+        const waiting = yield* Effect.forkChild(cursor.pull(demand(1)))
+        yield* Effect.yieldNow
+        const added = yield* more(partition)
+        const first = yield* Fiber.join(waiting)
+        const rest = yield* readAll(features, cursor, added.length - items(first))
+        expect([...rowsOf(first), ...rest.rows]).toEqual(added)
+      }
+    })
+})
+
+const replayLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
+  "gives the same again, whatever the sizes of chunks": ({ source, contents }) =>
+    Effect.gen(function* () {
+      for (const [partition, expected] of contents) {
+        const once = yield* readFrom(features, source, partition, Option.none(), total(expected))
+        for (const size of [1, 7]) {
+          const again = yield* readFrom(features, source, partition, Option.none(), total(expected), () => size)
+          expect(essence(again)).toEqual(essence(once))
+        }
+      }
+    }),
+  "continues at the position after any chunk with exactly the rest": ({ source, contents }) =>
+    Effect.gen(function* () {
+      for (const [partition, expected] of contents) {
+        const whole = yield* readFrom(features, source, partition, Option.none(), total(expected), (n) => (n % 3) + 1)
+        for (let k = 0; k < whole.chunks.length; k++) {
+          // Positions are stored as JSON text.
+          const from = position(JSON.parse(JSON.stringify(whole.chunks[k].next)) as string)
+          const expectedRest = reading(whole.chunks.slice(k + 1))
+          const left = expectedRest.rows.length + expectedRest.dead.length
+          const rest = yield* readFrom(features, source, partition, Option.some(from), left, (n) => ((n + k) % 4) + 1)
+          expect(essence(rest)).toEqual(essence(expectedRest))
+        }
+      }
+    }),
+  "lets two cursors read one partition independently": ({ source, contents }) =>
+    Effect.gen(function* () {
+      const [partition, expected] = [...contents].find(([, c]) => total(c) > 1) ?? ["", { rows: [] }]
+      const ahead = yield* source.open(partition, Option.none())
+      const behind = yield* source.open(partition, Option.none())
+      const first = yield* ahead.pull(demand(1))
+      const all = yield* readAll(features, behind, total(expected))
+      const rest = yield* readAll(features, ahead, total(expected) - items(first))
+      expect(all.rows).toEqual(expected.rows)
+      expect([...rowsOf(first), ...rest.rows]).toEqual(expected.rows)
+    }),
+  "refuses a position that it did not make": ({ source, contents }) =>
+    Effect.gen(function* () {
+      for (const bad of ["", "no such position", "-1", "1e3", "999999999999", "{}"]) {
+        const exit = yield* Effect.exit(
+          Effect.flatMap(source.open([...contents.keys()][0], Option.some(position(bad))), (c) => Effect.timeout(c.pull(demand(1)), 500))
+        )
+        expect(Exit.isFailure(exit), bad).toBe(true)
+        const done = Exit.isFailure(exit) && exit.cause.reasons.some((r) => r._tag === "Fail" && (Cause.isDone(r.error) || Cause.isTimeoutError(r.error)))
+        expect(done, bad).toBe(false)
+      }
+    })
+})
+
+const endLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
+  "knows its end: the position after the last row there is now": ({ source, contents, more }) =>
+    Effect.gen(function* () {
+      for (const [partition, expected] of contents) {
+        const cursor = yield* source.open(partition, Option.none())
+        const end = Option.getOrThrow(yield* cursor.end)
+        const got = yield* readAll(features, cursor, total(expected))
+        if (got.chunks.length > 0) expect(got.chunks[got.chunks.length - 1].next).toBe(end)
+        if (features.replayable) yield* expectNothing(features, yield* source.open(partition, Option.some(end)))
+        if (features.bounded || more === undefined) continue
+        const added = yield* more(partition)
+        const later = Option.getOrThrow(yield* cursor.end)
+        expect(later).not.toBe(end)
+        const rest = yield* readAll(features, cursor, added.length)
+        expect(rest.chunks[rest.chunks.length - 1].next).toBe(later)
+      }
+    })
+})
+
+const noEndLaws = <A>(): Record<string, Body<A>> => ({
+  "does not claim to know its end": ({ source, contents }) =>
+    Effect.gen(function* () {
+      const cursor = yield* source.open([...contents.keys()][0], Option.none())
+      expect(Option.isNone(yield* cursor.end)).toBe(true)
+    })
+})
+
+/** Registers the laws of a source with these features. `make` is run anew for each law, in a scope that ends with it. */
+export const sourceConformance = <A>(
+  name: string,
+  features: SourceFeatures,
+  make: Effect.Effect<SourceUnderTest<A>, unknown, Scope.Scope>
+): void => {
+  const laws: Record<string, Body<A>> = {
+    ...orderLaws<A>(features),
+    ...interruptionLaws<A>(features),
+    ...(features.bounded ? boundedLaws<A>(features) : unboundedLaws<A>(features)),
+    ...(features.replayable ? replayLaws<A>(features) : {}),
+    ...(features.endPosition ? endLaws<A>(features) : noEndLaws<A>())
+  }
+  describe(`source conformance: ${name}`, () => {
+    for (const [title, body] of Object.entries(laws)) {
+      it(title, () => Effect.runPromise(Effect.scoped(Effect.flatMap(make, body))))
+    }
+  })
+}

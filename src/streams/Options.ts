@@ -3,11 +3,19 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import type { OptionProblem } from "../model/Errors.ts"
 
-const show = (value: unknown): string => {
+/** A value of an option as text, for a problem. Never throws, whatever the value. */
+export const show = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(value)
   if (typeof value === "bigint") return `${value}n`
-  if (typeof value === "object" && value !== null) return Duration.isDuration(value) ? Duration.format(value) : JSON.stringify(value)
-  return String(value)
+  if (typeof value === "function") return "a function"
+  if (typeof value !== "object" || value === null) return String(value)
+  if (Duration.isDuration(value)) return Duration.format(value)
+  try {
+    return JSON.stringify(value) ?? "an object"
+  } catch {
+    // Circular, a bigint inside, or a toJSON that throws.
+    return "an object"
+  }
 }
 
 /** Milliseconds of a duration option; adds a problem and returns `min` when it is not one or lies outside the bounds. */

@@ -1,0 +1,142 @@
+/**
+ * A pipeline: one or several outputs, ready to run as one query. `EventStream.to` makes one, `outputs` joins several.
+ */
+import type * as Duration from "effect/Duration"
+import * as Pipeable from "effect/Pipeable"
+import type { OptionProblem } from "../model/Errors.ts"
+import type { Mode, Sink } from "../model/Sink.ts"
+import { checkName } from "./Names.ts"
+import { durationMs, show } from "./Options.ts"
+import type { PlanNode, QueryPlan, SinkNode } from "./Plan.ts"
+import { checkNeeds, factsOf } from "./PlanFacts.ts"
+import type { FinalRows, Refused, Unkeyed } from "./Stage.ts"
+import type { EventStream } from "./StreamValue.ts"
+
+/** Marks pipelines. */
+export const PipelineTypeId: unique symbol = Symbol.for("tidemark/Pipeline")
+
+/** What a query runs. `E`, `R`: what its sources, effects, sinks, late and dead-letter sinks may fail with and need. */
+export interface Pipeline<out E = never, out R = never> extends Pipeable.Pipeable {
+  readonly [PipelineTypeId]: { readonly error: () => E; readonly services: () => R }
+  /** Its outputs. For the engine; the shape may change between releases. */
+  readonly plan: QueryPlan
+}
+
+const mark = Object.freeze({})
+
+/** A pipeline of this plan. The caller states the types. */
+export const pipelineOf = <E, R>(plan: QueryPlan): Pipeline<E, R> => {
+  const pipeline = Object.assign(Object.create(Pipeable.Prototype) as object, { [PipelineTypeId]: mark, plan: Object.freeze(plan) })
+  return Object.freeze(pipeline) as unknown as Pipeline<E, R>
+}
+
+/** Whether a value is a pipeline. */
+export const isPipeline = (u: unknown): u is Pipeline<unknown, unknown> => typeof u === "object" && u !== null && PipelineTypeId in u
+
+/** Options of `EventStream.to`, by mode (A4). */
+export type ToOptions =
+  | { readonly mode?: "append"; readonly keep?: never }
+  | { readonly mode: "update"; readonly keep?: never }
+  | {
+      readonly mode: "complete"
+      /** Rows whose event time is further behind the watermark leave the table: what bounds its size. */
+      readonly keep: Duration.Input
+    }
+
+/** The rows a sink takes. */
+export type RowOf<Sk> = Sk extends Sink<infer A, never, unknown, unknown> ? A : never
+type ModesOf<Sk> = Sk extends { readonly Mode?: (mode: infer M) => void } ? M : never
+type SinkErrorOf<Sk> = Sk extends Sink<never, never, infer E, unknown> ? E : never
+type SinkServicesOf<Sk> = Sk extends Sink<never, never, unknown, infer R> ? R : never
+type ModeOf<O> = O extends { readonly mode: infer M extends Mode } ? M : "append"
+
+type Takes<Sk, M extends Mode> = M extends ModesOf<Sk> ? unknown : Refused<`this sink takes no rows in mode "${M}"`>
+
+/** Columns of a row that the schema of a sink lacks. */
+export interface Lacking<out Columns> {
+  readonly "does not compile because the sink's schema lacks columns: call EventStream.select(schema) first": Columns
+}
+
+/** A sink whose type says that it has columns takes no others; a row that has more would lose them. */
+type Exactly<A, Sk> = Sk extends { readonly columns: ReadonlyArray<string> }
+  ? [Exclude<keyof A, keyof RowOf<Sk>>] extends [never]
+    ? unknown
+    : Lacking<Exclude<keyof A, keyof RowOf<Sk>>>
+  : unknown
+
+type StageFor<M extends Mode> = M extends "append" ? FinalRows : Unkeyed
+
+/**
+ * Writes a stream to a sink. Modes (A4): `append`, the default, writes final rows once; `update` writes rows that
+ * changed, by key; `complete` writes the whole table each time and says how long rows stay in it.
+ */
+export const to =
+  <Sk extends Sink<never, never, unknown, unknown>, const O extends ToOptions = {}>(sink: Sk & Takes<Sk, ModeOf<O>>, options?: O) =>
+  <A extends RowOf<Sk>, E, R, S extends StageFor<ModeOf<O>>>(
+    self: EventStream<A, E, R, S> & Exactly<A, Sk>
+  ): Pipeline<E | SinkErrorOf<Sk>, R | SinkServicesOf<Sk>> =>
+    pipelineOf({ outputs: [{ name: "output", sink: sinkNode(self.plan, sink, options ?? {}) }] })
+
+const modes: ReadonlyArray<Mode> = ["append", "update", "complete"]
+
+const sinkNode = (input: PlanNode, sink: SinkNode["sink"], options: ToOptions): SinkNode => {
+  const problems: Array<OptionProblem> = []
+  const { keep } = options
+  const mode = modeOf(options.mode ?? "append", sink, problems)
+  checkNeeds("to", input, { final: mode === "append" }, problems)
+  const { columns, identity } = factsOf(input)
+  if (mode !== "append" && identity === undefined) {
+    const fix = "needs results of an aggregate, whose key says which row to replace; plain rows are written in append"
+    problems.push({ option: "to.mode", value: show(mode), fix })
+  }
+  const extra = sink?.columns === undefined ? [] : (columns ?? []).filter((name) => !sink.columns?.includes(name))
+  if (extra.length > 0) {
+    const fix = `are not columns of ${sink.name}: call EventStream.select(schema) first, or give the sink a schema that has them`
+    problems.push({ option: "to", value: extra.map((name) => JSON.stringify(name)).join(", "), fix })
+  }
+  if (mode === "complete" && keep === undefined) {
+    problems.push({ option: "to.keep", value: "undefined", fix: 'must say how long rows stay in the table (try "2 hours")' })
+  }
+  if (mode !== "complete" && keep !== undefined) {
+    problems.push({ option: "to.keep", value: show(keep), fix: 'is for mode "complete": leave it out' })
+  }
+  const kept = mode === "complete" && keep !== undefined ? { keepMs: durationMs("to.keep", keep, problems, { min: 1 }) } : {}
+  return Object.freeze({ kind: "sink", input, sink, mode, ...kept, problems })
+}
+
+const modeOf = (mode: Mode, sink: SinkNode["sink"], problems: Array<OptionProblem>): Mode => {
+  if (!modes.includes(mode)) {
+    problems.push({ option: "to.mode", value: show(mode), fix: 'must be "append", "update" or "complete"' })
+    return "append"
+  }
+  const features = (sink as Partial<SinkNode["sink"]> | undefined)?.features
+  if (features === undefined) problems.push({ option: "to.sink", value: show(sink), fix: "must be a sink (try Terminal.sink())" })
+  else if (!features.modes.includes(mode)) {
+    problems.push({ option: "to.mode", value: show(mode), fix: `is none that ${sink.name} takes (it takes ${features.modes.join(", ")})` })
+  }
+  return mode
+}
+
+/** What a pipeline may fail with. */
+export type ErrorOf<P> = P extends Pipeline<infer E, unknown> ? E : never
+/** What a pipeline needs. */
+export type ServicesOf<P> = P extends Pipeline<unknown, infer R> ? R : never
+
+/**
+ * Several pipelines as one query: what they share is read once, and they have one ledger and one checkpoint. Outputs
+ * get the record's names; a pipeline that has several outputs itself gives `name.inner`.
+ */
+export const outputs = <const Q extends Record<string, Pipeline<unknown, unknown>>>(
+  pipelines: Q
+): Pipeline<ErrorOf<Q[keyof Q]>, ServicesOf<Q[keyof Q]>> => {
+  const all: Array<QueryPlan["outputs"][number]> = []
+  for (const key of Object.keys(pipelines)) {
+    const own = pipelines[key].plan.outputs
+    for (const output of own) {
+      const problems = [...output.sink.problems]
+      const name = checkName("outputs", own.length === 1 ? key : `${key}.${output.name}`, problems)
+      all.push({ name, sink: Object.freeze({ ...output.sink, problems }) })
+    }
+  }
+  return pipelineOf({ outputs: Object.freeze(all) })
+}

@@ -1,0 +1,112 @@
+/**
+ * `EventStream.window` and `windowAll`: which rows of a key count together, and what becomes of late ones (rules T4 to
+ * T6). Call `EventStream.aggregate` next.
+ */
+import type * as Duration from "effect/Duration"
+import type { OptionProblem } from "../model/Errors.ts"
+import { keyByNode } from "./KeyBy.ts"
+import type { LateTo } from "./Late.ts"
+import { latePolicy } from "./LateChoice.ts"
+import { durationMs, show } from "./Options.ts"
+import type { KeyByNode, PlanNode } from "./Plan.ts"
+import { checkNeeds } from "./PlanFacts.ts"
+import type { Final, Keyed, Refused, Timed, Updates } from "./Stage.ts"
+import { type EventStream, type Windowed, windowedOf, type WindowParts } from "./StreamValue.ts"
+import type { Window, WindowSpec } from "./Window.ts"
+
+/** Required: what becomes of rows that are late for all their windows. */
+export interface WindowOptions<in L, out E2, out R2, out D> {
+  /** "drop" drops and counts them, `Late.to(sink)` writes them. */
+  readonly late: "drop" | LateTo<L, E2, R2>
+  /**
+   * How long a closed window still takes rows, each giving a new result for it: the stream is then updating. For
+   * tumbling and sliding windows. Default: not at all.
+   */
+  readonly allowedLateness?: D
+}
+
+type Lateness<Kind extends WindowSpec["kind"]> = Kind extends "time"
+  ? Duration.Input
+  : Refused<"allowed lateness is for Window.tumbling and Window.sliding: leave it out">
+
+type Undecided =
+  Refused<"say what becomes of late rows: EventStream.window(window, { late: \"drop\" }) or { late: Late.to(sink) }">
+
+type EmitsFor<D> = [D] extends [undefined] ? Final : Updates
+
+/** Cuts a keyed, timed stream into windows. Results carry the key's columns, `window_start` and `window_end`. */
+export const window: {
+  <Kind extends WindowSpec["kind"], L = unknown, E2 = never, R2 = never, D extends Duration.Input | undefined = undefined>(
+    window: Window<Kind>,
+    options: WindowOptions<L, E2, R2, D & Lateness<Kind>>
+  ): <A extends L, E, R, K>(self: EventStream<A, E, R, Keyed<K>>) => Windowed<A, K, E | E2, R | R2, EmitsFor<D>>
+  (window: Window): Undecided
+} = ((window: Window, options?: WindowOptions<never, unknown, unknown, Duration.Input>) =>
+  (self: EventStream<unknown, unknown, unknown, Keyed<unknown>>) =>
+    windowedOf(windowParts("window", self.plan, window, options))) as never
+
+/** One window over all rows, whatever their key: results have no key columns. */
+export const windowAll: {
+  <Kind extends WindowSpec["kind"], L = unknown, E2 = never, R2 = never, D extends Duration.Input | undefined = undefined>(
+    window: Window<Kind>,
+    options: WindowOptions<L, E2, R2, D & Lateness<Kind>>
+  ): <A extends L, E, R, S extends Timed>(self: EventStream<A, E, R, S>) => Windowed<A, {}, E | E2, R | R2, EmitsFor<D>>
+  (window: Window): Undecided
+} = ((window: Window, options?: WindowOptions<never, unknown, unknown, Duration.Input>) =>
+  (self: EventStream<unknown, unknown, unknown, Timed>) =>
+    windowedOf(windowParts("windowAll", keyByNode("windowAll", self.plan, []), window, options))) as never
+
+const windowParts = (
+  operator: "window" | "windowAll",
+  input: PlanNode,
+  window: Window | undefined,
+  options: WindowOptions<never, unknown, unknown, Duration.Input> | undefined
+): WindowParts => {
+  const problems: Array<OptionProblem> = []
+  checkNeeds(operator, input, { keyed: true, timed: true, final: true }, problems)
+  const spec: WindowSpec = isWindow(window) ? window.spec : { kind: "global" }
+  if (isWindow(window)) problems.push(...window.problems)
+  else problems.push({ option: operator, value: show(window), fix: 'must be a window (try Window.tumbling("1 minute"))' })
+  const { late, allowedLateness } = options ?? {}
+  let allowedLatenessMs = 0
+  if (allowedLateness !== undefined) {
+    allowedLatenessMs = durationMs(`${operator}.allowedLateness`, allowedLateness, problems, { min: 0 })
+    if (spec.kind !== "time") {
+      const fix = "is for Window.tumbling and Window.sliding: leave it out"
+      problems.push({ option: `${operator}.allowedLateness`, value: show(allowedLateness), fix })
+    }
+  }
+  checkDedupes(operator, input, allowedLatenessMs, problems)
+  return {
+    input: input.kind === "keyBy" ? input : standIn(input),
+    window: spec,
+    late: latePolicy(operator, late, problems),
+    allowedLatenessMs,
+    problems
+  }
+}
+
+/** For an input that is not keyed (a problem already): something that has the right shape. */
+const standIn = (input: PlanNode): KeyByNode => ({ kind: "keyBy", input, columns: [], problems: [] })
+
+const isWindow = (window: unknown): window is Window =>
+  typeof window === "object" && window !== null && "spec" in window && "problems" in window
+
+/** A3: the allowed lateness of a dedupe is at most that of every window after it. */
+const checkDedupes = (operator: string, input: PlanNode, allowedLatenessMs: number, problems: Array<OptionProblem>): void => {
+  const seen = new Set<PlanNode>()
+  const todo: Array<PlanNode> = [input]
+  for (let node = todo.pop(); node !== undefined; node = todo.pop()) {
+    if (seen.has(node)) continue
+    seen.add(node)
+    if (node.kind === "dedupe" && node.allowedLatenessMs > allowedLatenessMs) {
+      problems.push({
+        option: `${operator}.allowedLateness`,
+        value: `${allowedLatenessMs} ms`,
+        fix: `is less than the ${node.allowedLatenessMs} ms of the dedupe before it: make it at least as long, or the dedupe's shorter`
+      })
+    }
+    if (node.kind === "union") todo.push(...node.inputs)
+    else if (node.kind !== "source" && node.kind !== "window" && node.kind !== "running") todo.push(node.input)
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * `EventStream.withEventTime`: which moment of a row counts, and how its stream's watermark comes about (rules T1, T2,
+ * T7, T8, T14). Builds the plan node; the watermark itself is computed by the readers.
+ */
+import type * as Duration from "effect/Duration"
+import type { OptionProblem } from "../model/Errors.ts"
+import { Limits } from "../model/Limits.ts"
+import { functionOf, rowValue } from "./Names.ts"
+import { durationMs, show } from "./Options.ts"
+import type { EventTimeSpec } from "./Plan.ts"
+import { checkNeeds } from "./PlanFacts.ts"
+import type { Instant, Timed, Untimed } from "./Stage.ts"
+import { type EventStream, streamOf } from "./StreamValue.ts"
+
+interface CommonOptions {
+  /** A partition without rows for this long holds no window open (T7; default 30 seconds). */
+  readonly idleAfter?: Duration.Input
+  /**
+   * When every partition is idle: "hold" keeps the watermark, "follow the clock" lets it rise with the broker's time,
+   * so that the last windows close. Default: "follow the clock" for sources with append times, else "hold" (T7).
+   */
+  readonly whenQuiet?: "hold" | "follow the clock"
+  /**
+   * A row further ahead of its append time is quarantined and moves no watermark (T8). Default, for sources with
+   * append times: the out-of-orderness, at most 5 minutes, at least 1 second; for others "off".
+   */
+  readonly maxFutureSkew?: Duration.Input | "off"
+  /** A reader further ahead of the slowest, in event time, pauses (T14; default 5 minutes). */
+  readonly alignment?: Duration.Input
+  /** IANA zone of times that are written without one, such as "Europe/Berlin". Default: UTC. */
+  readonly zone?: string
+}
+
+/** How far behind the newest event an on-time row may be. */
+export interface BoundedOptions extends CommonOptions {
+  readonly outOfOrderness: Duration.Input
+  readonly watermark?: never
+}
+
+/** The watermark that a row claims; the running maximum counts. */
+export interface ExplicitOptions<in A> extends CommonOptions {
+  readonly watermark: (row: A) => Instant
+  readonly outOfOrderness?: never
+}
+
+/**
+ * Gives rows their event time: a field or a function that yields epoch milliseconds, a `Date`, a `DateTime.Utc` or an
+ * ISO string. A row without a valid one becomes a dead letter.
+ */
+export const withEventTime =
+  <A, F extends keyof A & string = never>(time: F | ((row: A) => Instant), options: BoundedOptions | ExplicitOptions<A>) =>
+  <E, R>(self: EventStream<A & TimeField<F>, E, R, Untimed>): EventStream<A, E, R, Timed> => {
+    const problems: Array<OptionProblem> = []
+    checkNeeds("withEventTime", self.plan, { final: true }, problems)
+    const spec = eventTimeSpec(time, options, problems)
+    return streamOf({ kind: "withEventTime", input: self.plan, spec, problems })
+  }
+
+type TimeField<F extends string> = { readonly [P in F]: Instant }
+
+const option = (name: string): string => `withEventTime.${name}`
+
+const eventTimeSpec = (
+  time: unknown,
+  options: BoundedOptions | ExplicitOptions<never> | undefined,
+  problems: Array<OptionProblem>
+): EventTimeSpec => {
+  const given: BoundedOptions | ExplicitOptions<never> | CommonOptions = options ?? {}
+  const { outOfOrderness, watermark } = given as { outOfOrderness?: Duration.Input; watermark?: (row: unknown) => unknown }
+  if (outOfOrderness === undefined && watermark === undefined) {
+    problems.push({ option: option("outOfOrderness"), value: "undefined", fix: 'is missing (try "10 minutes")' })
+  }
+  if (outOfOrderness !== undefined && watermark !== undefined) {
+    problems.push({ option: option("watermark"), value: "a function", fix: "give either outOfOrderness or watermark" })
+  }
+  const ms = (name: string, value: Duration.Input, min: number): number => durationMs(option(name), value, problems, { min })
+  const { idleAfter, whenQuiet, maxFutureSkew, alignment, zone } = given
+  return {
+    time: rowValue(option("time"), time, problems),
+    outOfOrdernessMs: outOfOrderness === undefined ? 0 : ms("outOfOrderness", outOfOrderness, 0),
+    ...(watermark === undefined ? {} : { explicit: functionOf(option("watermark"), watermark, problems) }),
+    ...(idleAfter === undefined ? {} : { idleAfterMs: ms("idleAfter", idleAfter, 1) }),
+    ...(whenQuiet === undefined ? {} : { whenQuiet: quiet(whenQuiet, problems) }),
+    ...(maxFutureSkew === undefined
+      ? {}
+      : { maxFutureSkewMs: maxFutureSkew === "off" ? "off" : ms("maxFutureSkew", maxFutureSkew, Limits.maxFutureSkewFloorMs) }),
+    ...(alignment === undefined ? {} : { alignmentDriftMs: ms("alignment", alignment, 1) }),
+    ...(zone === undefined ? {} : { zone: checkZone(zone, problems) })
+  }
+}
+
+const quiet = (value: unknown, problems: Array<OptionProblem>): "hold" | "followClock" => {
+  if (value === "follow the clock") return "followClock"
+  if (value !== "hold") {
+    problems.push({ option: option("whenQuiet"), value: show(value), fix: 'must be "hold" or "follow the clock"' })
+  }
+  return "hold"
+}
+
+const checkZone = (zone: unknown, problems: Array<OptionProblem>): string => {
+  try {
+    if (typeof zone === "string") return new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone && zone
+  } catch {
+    // Not a zone: said below.
+  }
+  problems.push({ option: option("zone"), value: show(zone), fix: 'is not a time zone (try "Europe/Berlin")' })
+  return "UTC"
+}

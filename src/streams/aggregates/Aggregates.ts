@@ -6,7 +6,18 @@
  * Nothing throws: wrong options become `problems` of the spec, reported before the query starts.
  */
 import type * as Schema from "effect/Schema"
+import type { OptionProblem } from "../../model/Errors.ts"
+import type { RowValue } from "../Plan.ts"
 import type { AggregateSpec } from "./Aggregate.ts"
+import { approxDistinct } from "./ApproxDistinct.ts"
+import { avg } from "./Avg.ts"
+import { count } from "./Count.ts"
+import { distinct } from "./Distinct.ts"
+import { first, last } from "./FirstLast.ts"
+import { max, min } from "./MinMax.ts"
+import { percentile, type PercentileOptions, percentiles } from "./Percentiles.ts"
+import { type AnyReducer, reduce } from "./Reduce.ts"
+import { sum } from "./Sum.ts"
 
 declare const AggTypes: unique symbol
 
@@ -81,10 +92,43 @@ export interface Aggregates<A> {
   readonly reduce: <S, B = S>(reducer: Reducer<A, S, B>) => Agg<A, B>
 }
 
-/** Options of percentiles. */
-export interface PercentileOptions {
-  /** Relative accuracy, from 0.001 to 0.1; default 0.01. */
-  readonly accuracy?: number
+type Present<V> = undefined extends V ? Exclude<V, undefined> | null : V
+
+const show = (of: unknown): string => (typeof of === "string" ? JSON.stringify(of) : String(of))
+
+/** A field name or a function as a {@link RowValue}; anything else is a problem. */
+const rowValue = (aggregate: string, of: unknown, problems: Array<OptionProblem>): RowValue => {
+  if (typeof of === "string" && of !== "") return { field: of, label: of }
+  if (typeof of === "function") return { get: of as (row: unknown) => unknown, label: "<lambda>" }
+  problems.push({ option: aggregate, value: show(of), fix: 'must be a field name or a function of the row (try "amount")' })
+  return { field: "", label: show(of) }
 }
 
-type Present<V> = undefined extends V ? Exclude<V, undefined> | null : V
+const withProblems = (spec: AggregateSpec, problems: ReadonlyArray<OptionProblem>): AggregateSpec =>
+  problems.length === 0 ? spec : { ...spec, problems: [...problems, ...(spec.problems ?? [])] }
+
+/** Lifts a maker over row values to one over field names and functions. */
+const lift =
+  <Args extends ReadonlyArray<unknown>>(name: string, make: (value: RowValue, ...args: Args) => AggregateSpec) =>
+  (of: unknown, ...args: Args): AggregateSpec => {
+    const problems: Array<OptionProblem> = []
+    return withProblems(make(rowValue(name, of, problems), ...args), problems)
+  }
+
+const untyped: Aggregates<unknown> = {
+  count,
+  sum: lift("sum", sum),
+  avg: lift("avg", avg),
+  min: lift("min", min),
+  max: lift("max", max),
+  first: lift("first", first),
+  last: lift("last", last),
+  distinct: lift("distinct", distinct),
+  approxDistinct: lift("approxDistinct", approxDistinct),
+  percentile: lift("percentile", percentile),
+  percentiles: lift("percentiles", percentiles),
+  reduce: (reducer) => reduce(reducer as AnyReducer)
+}
+
+/** The aggregates, for rows of type `A`: what `EventStream.aggregate` hands to the user's function. */
+export const aggregatesFor = <A>(): Aggregates<A> => untyped as unknown as Aggregates<A>

@@ -1,0 +1,134 @@
+/**
+ * `first` and `last`: the value of the first or last row of the total order (event time, lane, ordinal, sub), rule A1.
+ *
+ * Lanes that are numbers come before those that are text; numbers compare by value, text by code unit. Rows of equal
+ * place are copies of one row (rule A3), so any of them serves. Before `withEventTime` rows have no times, and the
+ * order is the rest of it.
+ */
+import type { Column } from "../../model/Source.ts"
+import type { RowValue } from "../Plan.ts"
+import type { Accumulators, AggregateSpec, BatchOrder } from "./Aggregate.ts"
+import { growArray, grownCapacity, grownFloats, plainNumbers } from "./Columns.ts"
+import { decodeStored, encodeStored } from "./StoredValue.ts"
+
+/** Negative when lane `a` comes before lane `b`, 0 when they are the same. */
+export const compareLanes = (a: string | number, b: string | number): number => {
+  if (typeof a === "number") return typeof b === "number" ? a - b : -1
+  if (typeof b === "number") return 1
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+/** The place of the row that each slot holds; time NaN: no row yet. */
+interface Places {
+  times: Float64Array
+  lanes: Array<string | number>
+  ordinals: Float64Array
+  subs: Float64Array
+  values: Array<unknown>
+}
+
+interface EdgeAccumulators extends Accumulators {
+  readonly places: Places
+}
+
+/** Negative when (time, lane, ordinal, sub) comes before the row of the slot. */
+const compareTo = (p: Places, slot: number, time: number, lane: string | number, ordinal: number, sub: number): number =>
+  time !== p.times[slot]
+    ? time - p.times[slot]
+    : lane !== p.lanes[slot]
+      ? compareLanes(lane, p.lanes[slot])
+      : ordinal !== p.ordinals[slot]
+        ? ordinal - p.ordinals[slot]
+        : sub - p.subs[slot]
+
+const put = (p: Places, slot: number, time: number, lane: string | number, ordinal: number, sub: number, value: unknown): void => {
+  p.times[slot] = time
+  p.lanes[slot] = lane
+  p.ordinals[slot] = ordinal
+  p.subs[slot] = sub
+  p.values[slot] = value
+}
+
+/** `sign` is 1 for first, -1 for last. A slot whose time is NaN takes any row. */
+const addRows = (p: Places, sign: number, slots: Int32Array, input: Column, from: number, to: number, order: BatchOrder): void => {
+  const { times, lanes, ordinals, subs } = order
+  const timed = times.length > 0
+  for (let i = from; i < to; i++) {
+    const slot = slots[i]
+    const time = timed ? times[i] : 0
+    const present = p.times[slot]
+    if (time === present) {
+      if (sign * compareTo(p, slot, time, lanes[i], ordinals[i], subs[i]) >= 0) continue
+    } else if (sign * (time - present) > 0) continue
+    put(p, slot, time, lanes[i], ordinals[i], subs[i], input[i])
+  }
+}
+
+const snapshotPlaces = (p: Places, count: number): unknown => ({
+  times: Array.from(p.times.subarray(0, count), (t) => (t !== t ? null : t)),
+  lanes: p.lanes.slice(0, count),
+  ordinals: plainNumbers(p.ordinals, count),
+  subs: plainNumbers(p.subs, count),
+  values: p.values.slice(0, count).map((value) => encodeStored(value))
+})
+
+const restorePlaces = (p: Places, snapshot: unknown): void => {
+  const s = snapshot as {
+    readonly times: ReadonlyArray<number | null>
+    readonly lanes: ReadonlyArray<string | number>
+    readonly ordinals: ReadonlyArray<number>
+    readonly subs: ReadonlyArray<number>
+    readonly values: ReadonlyArray<unknown>
+  }
+  p.times = Float64Array.from(s.times, (t) => t ?? Number.NaN)
+  p.lanes = s.lanes.slice()
+  p.ordinals = Float64Array.from(s.ordinals)
+  p.subs = Float64Array.from(s.subs)
+  p.values = s.values.map(decodeStored)
+}
+
+const make = (sign: 1 | -1) => (): EdgeAccumulators => {
+  const none = new Float64Array(0)
+  const places: Places = { times: none, lanes: [], ordinals: none, subs: none, values: [] }
+  return {
+    places,
+    reserve: (capacity) => {
+      if (capacity <= places.times.length) return
+      const grown = grownCapacity(places.times.length, capacity)
+      places.times = grownFloats(places.times, grown, Number.NaN)
+      places.ordinals = grownFloats(places.ordinals, grown)
+      places.subs = grownFloats(places.subs, grown)
+      growArray(places.lanes, grown, 0)
+      growArray(places.values, grown, undefined)
+    },
+    addBatch: (slots, input, from, to, order) => {
+      if (input !== undefined && order !== undefined) addRows(places, sign, slots, input, from, to, order)
+    },
+    mergeSlot: (slot, other, otherSlot) => {
+      const o = (other as EdgeAccumulators).places
+      const time = o.times[otherSlot]
+      if (time !== time) return
+      const before = sign * compareTo(places, slot, time, o.lanes[otherSlot], o.ordinals[otherSlot], o.subs[otherSlot])
+      if (before >= 0) return
+      put(places, slot, time, o.lanes[otherSlot], o.ordinals[otherSlot], o.subs[otherSlot], o.values[otherSlot])
+    },
+    result: (slot) => places.values[slot] ?? null,
+    clear: (slot) => put(places, slot, Number.NaN, 0, 0, 0, undefined),
+    snapshot: (count) => snapshotPlaces(places, count),
+    restore: (snapshot) => restorePlaces(places, snapshot)
+  }
+}
+
+const edge = (name: string, sign: 1 | -1, value: RowValue): AggregateSpec => ({
+  label: `${name}(${value.label})`,
+  input: { type: "value", value },
+  needsOrder: true,
+  fingerprinted: value.field !== undefined,
+  make: make(sign)
+})
+
+/** The value of the first row; null where it is missing, and for no rows. */
+export const first = (value: RowValue): AggregateSpec => edge("first", 1, value)
+
+/** The value of the last row; null where it is missing, and for no rows. */
+export const last = (value: RowValue): AggregateSpec => edge("last", -1, value)

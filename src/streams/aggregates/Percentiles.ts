@@ -1,0 +1,158 @@
+/**
+ * `percentile` and `percentiles`: values at quantiles, by a mergeable sketch with exact counts (rule A1), see
+ * {@link "./QuantileSketch.ts"}. Answers are within the relative accuracy (default 1 %) of the exact one, and exact
+ * for up to 32 rows and for the quantiles 0 and 1. The quantile is that of SQL's `percentile_disc`: no interpolation.
+ */
+import type { OptionProblem } from "../../model/Errors.ts"
+import type { Column } from "../../model/Source.ts"
+import type { RowValue } from "../Plan.ts"
+import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
+import { growArray, grownCapacity } from "./Columns.ts"
+import {
+  addQuantileValue,
+  type Buckets,
+  makeQuantileSketch,
+  mergeQuantileSketch,
+  type QuantileSketch,
+  quantilesOf,
+  type SketchScale,
+  sketchScale
+} from "./QuantileSketch.ts"
+
+/** Options of percentiles. */
+export interface PercentileOptions {
+  /** Relative accuracy, from 0.001 to 0.1; default 0.01. Memory grows as it shrinks: at most 33 KiB a slot at 0.01. */
+  readonly accuracy?: number
+}
+
+const accuracyDefault = 0.01
+const accuracyMin = 0.001
+const accuracyMax = 0.1
+
+interface PercentileAccumulators extends Accumulators {
+  readonly sketches: Array<QuantileSketch | undefined>
+}
+
+const asNumber = (value: unknown): number =>
+  typeof value === "bigint" ? Math.min(Math.max(Number(value), -Number.MAX_VALUE), Number.MAX_VALUE) : (value as number)
+
+const encodeBuckets = (b: Buckets | undefined): unknown =>
+  b === undefined ? null : { low: b.low, counts: Array.from(b.counts.subarray(b.low - b.base, b.high - b.base + 1)) }
+
+const decodeBuckets = (stored: unknown): Buckets | undefined => {
+  if (stored === null) return undefined
+  const s = stored as { readonly low: number; readonly counts: ReadonlyArray<number> }
+  return { counts: Float64Array.from(s.counts), base: s.low, low: s.low, high: s.low + s.counts.length - 1 }
+}
+
+const encodeSketch = (s: QuantileSketch | undefined): unknown =>
+  s === undefined
+    ? null
+    : s.raw !== undefined
+      ? { raw: Array.from(s.raw.subarray(0, s.n)) }
+      : {
+          n: s.n,
+          zeros: s.zeros,
+          least: s.least,
+          greatest: s.greatest,
+          positive: encodeBuckets(s.positive),
+          negative: encodeBuckets(s.negative)
+        }
+
+const decodeSketch = (stored: unknown, scale: SketchScale): QuantileSketch | undefined => {
+  if (stored === null) return undefined
+  const sketch = makeQuantileSketch()
+  const s = stored as {
+    readonly raw?: ReadonlyArray<number>
+    readonly n: number
+    readonly zeros: number
+    readonly least: number
+    readonly greatest: number
+    readonly positive: unknown
+    readonly negative: unknown
+  }
+  if (s.raw !== undefined) {
+    for (const x of s.raw) addQuantileValue(sketch, scale, x)
+    return sketch
+  }
+  const { n, zeros, least, greatest } = s
+  return { n, raw: undefined, zeros, least, greatest, positive: decodeBuckets(s.positive), negative: decodeBuckets(s.negative) }
+}
+
+const make = (scale: SketchScale, show: (sketch: QuantileSketch) => unknown) => (): PercentileAccumulators => {
+  const sketches: Array<QuantileSketch | undefined> = []
+  const at = (slot: number): QuantileSketch => (sketches[slot] ??= makeQuantileSketch())
+  const addBatch = (slots: Int32Array, input: Column | undefined, from: number, to: number): void => {
+    if (input === undefined) return
+    if (input instanceof Float64Array) for (let i = from; i < to; i++) addQuantileValue(at(slots[i]), scale, input[i])
+    else for (let i = from; i < to; i++) addQuantileValue(at(slots[i]), scale, asNumber(input[i]))
+  }
+  return {
+    sketches,
+    reserve: (capacity) => {
+      if (capacity > sketches.length) growArray(sketches, grownCapacity(sketches.length, capacity), undefined)
+    },
+    addBatch,
+    mergeSlot: (slot, other, otherSlot) => {
+      const theirs = (other as PercentileAccumulators).sketches[otherSlot]
+      if (theirs !== undefined) mergeQuantileSketch(at(slot), scale, theirs)
+    },
+    result: (slot) => {
+      const sketch = sketches[slot]
+      return sketch === undefined ? null : show(sketch)
+    },
+    clear: (slot) => {
+      sketches[slot] = undefined
+    },
+    snapshot: (count) => sketches.slice(0, count).map(encodeSketch),
+    restore: (snapshot) => {
+      sketches.length = 0
+      for (const stored of snapshot as ReadonlyArray<unknown>) sketches.push(decodeSketch(stored, scale))
+    }
+  }
+}
+
+const checkAccuracy = (name: string, options: PercentileOptions | undefined, problems: Array<OptionProblem>): number => {
+  const accuracy = options?.accuracy ?? accuracyDefault
+  if (accuracy >= accuracyMin && accuracy <= accuracyMax) return accuracy
+  problems.push({ option: `${name}.accuracy`, value: String(accuracy), fix: `must be from ${accuracyMin} to ${accuracyMax}` })
+  return accuracyDefault
+}
+
+const checkQuantiles = (name: string, quantiles: ReadonlyArray<number>, problems: Array<OptionProblem>): void => {
+  for (const q of quantiles) {
+    if (typeof q === "number" && q >= 0 && q <= 1) continue
+    const hint = typeof q === "number" && q > 1 && q <= 100 ? ` (try ${q / 100})` : ""
+    problems.push({ option: name, value: String(q), fix: `is not a quantile from 0 to 1${hint}` })
+  }
+}
+
+const spec = (
+  name: string,
+  value: RowValue,
+  quantiles: ReadonlyArray<number>,
+  options: PercentileOptions | undefined,
+  show: (values: ReadonlyArray<number>) => unknown
+): AggregateSpec => {
+  const problems: Array<OptionProblem> = []
+  const accuracy = checkAccuracy(name, options, problems)
+  checkQuantiles(`${name}.quantile`, quantiles, problems)
+  const scale = sketchScale(accuracy)
+  const parts = [value.label, ...quantiles.map(String), ...(accuracy === accuracyDefault ? [] : [`accuracy ${accuracy}`])]
+  return {
+    label: `${name}(${parts.join(", ")})`,
+    input: { type: "number", value },
+    needsOrder: false,
+    fingerprinted: value.field !== undefined,
+    problems,
+    make: make(scale, (sketch) => show(quantilesOf(sketch, scale, quantiles)))
+  }
+}
+
+/** The value at one quantile, a number; null for no rows. */
+export const percentile = (value: RowValue, quantile: number, options?: PercentileOptions): AggregateSpec =>
+  spec("percentile", value, [quantile], options, (values) => values[0])
+
+/** The values at several quantiles, a list in the order given; null for no rows. */
+export const percentiles = (value: RowValue, quantiles: ReadonlyArray<number>, options?: PercentileOptions): AggregateSpec =>
+  spec("percentiles", value, [...quantiles], options, (values) => values)

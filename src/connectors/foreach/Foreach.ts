@@ -1,0 +1,180 @@
+/**
+ * Sinks made of a function (Spark's `foreach` and `foreachBatch`).
+ *
+ * At least once. `sink` calls the function for each row as it comes; `batch` calls it with all rows of an epoch when the
+ * epoch is committed, with its number, so that the function can tell a repeated epoch. The function's errors and
+ * requirements become the sink's.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { DeadRow } from "../../model/DeadLetter.ts"
+import { SinkError } from "../../model/Errors.ts"
+import { Limits } from "../../model/Limits.ts"
+import { fieldOf } from "../../model/RowChunk.ts"
+import type { Mode, Prepared, Sink, SinkFeatures, SinkWriter, WriterContext } from "../../model/Sink.ts"
+import { decodeRow, encodeRow, type NotPlain } from "./plainRow.ts"
+
+/** What a function of {@link sink} is told beside the row. */
+export interface RowInfo {
+  readonly query: string
+  readonly writer: string
+  readonly mode: Mode
+  /** Update mode: the row with this identity is taken away. */
+  readonly deleted: boolean
+}
+
+/** What a function of {@link batch} is told beside the rows. */
+export interface EpochInfo {
+  readonly query: string
+  readonly writer: string
+  readonly mode: Mode
+  /** Parallel to the rows: whether the row with this identity is taken away (update mode). */
+  readonly deletes: ReadonlyArray<boolean>
+}
+
+const features: SinkFeatures = {
+  modes: ["append", "update", "complete"],
+  guarantee: "at-least-once",
+  multiWriter: true,
+  deletes: true
+}
+
+/** Epochs that this process committed: spares a second call where nothing crashed. */
+const markers = (): {
+  readonly has: (query: string, writer: string, epoch: number) => boolean
+  readonly set: (query: string, writer: string, epoch: number) => void
+  readonly last: (query: string, writer: string) => Option.Option<number>
+} => {
+  const committed = new Map<string, number>()
+  const key = (query: string, writer: string): string => JSON.stringify([query, writer])
+  return {
+    has: (query, writer, epoch) => (committed.get(key(query, writer)) ?? Number.NEGATIVE_INFINITY) >= epoch,
+    set: (query, writer, epoch) => void committed.set(key(query, writer), epoch),
+    last: (query, writer) => Option.fromUndefinedOr(committed.get(key(query, writer)))
+  }
+}
+
+/**
+ * Calls `f` for every row, one after the other, in order, as rows come. A row may be seen again after a restart: its
+ * epoch is repeated when it was not committed. `f` runs before the epoch is safe; what must not be undone belongs
+ * into {@link batch}.
+ */
+export const sink = <A, E = never, R = never>(f: (row: A, info: RowInfo) => Effect.Effect<unknown, E, R>): Sink<A, Mode, E, R> => {
+  const committed = markers()
+  return {
+    name: "foreach",
+    features,
+    writer: (context) =>
+      Effect.map(Effect.context<R>(), (services): SinkWriter<A, E> => {
+        const { query, writer, mode } = context
+        return {
+          write: (rows) =>
+            Effect.gen(function* () {
+              for (let i = 0; i < rows.rows.length; i++) {
+                yield* f(rows.rows[i], { query, writer, mode, deleted: rows.deletes !== undefined && rows.deletes[i] === 1 })
+              }
+              return []
+            }).pipe(Effect.provideContext(services)),
+          prepare: (epoch) => Effect.succeed({ query, writer, epoch, data: {} })
+        }
+      }),
+    commit: ({ query, writer, epoch }) =>
+      Effect.sync(() => {
+        if (!committed.has(query, writer, epoch)) committed.set(query, writer, epoch)
+      }),
+    committed: (query, writer) => Effect.sync(() => committed.last(query, writer))
+  }
+}
+
+const refused = (before: number, { path, what }: NotPlain): DeadRow => {
+  const where = path === "" ? "the row" : `field ${path}`
+  return {
+    before,
+    reason: "sink",
+    detail: `${where} is ${what}, which cannot be kept until the epoch is committed: make it plain data first`,
+    place: `row ${before} of the batch`,
+    bytes: new TextEncoder().encode(where).slice(0, Limits.deadLetterBytesMax),
+    truncated: true
+  }
+}
+
+interface OpenEpoch {
+  readonly rows: Array<string>
+  readonly deletes: Array<boolean>
+  /** Complete mode: a table was written, maybe an empty one. */
+  written: boolean
+}
+
+const batchWriter = <A>(context: WriterContext): SinkWriter<A> => {
+  const { query, writer, mode } = context
+  let open: OpenEpoch = { rows: [], deletes: [], written: false }
+  return {
+    write: (batch) =>
+      Effect.sync(() => {
+        if (mode === "complete") open = { rows: [], deletes: [], written: true }
+        const dead: Array<DeadRow> = []
+        for (let i = 0; i < batch.rows.length; i++) {
+          const encoded = encodeRow(batch.rows[i])
+          if ("refused" in encoded) dead.push(refused(i, encoded.refused))
+          else {
+            open.rows.push(encoded.json)
+            open.deletes.push(batch.deletes !== undefined && batch.deletes[i] === 1)
+          }
+        }
+        return dead
+      }),
+    prepare: (epoch) =>
+      Effect.sync(() => {
+        const { rows, deletes, written } = open
+        open = { rows: [], deletes: [], written: false }
+        const data = { mode, rows, written, ...(deletes.includes(true) ? { deletes } : {}) }
+        return { query, writer, epoch, data }
+      })
+  }
+}
+
+const isMode = (value: unknown): value is Mode => value === "append" || value === "update" || value === "complete"
+
+/** The rows of a prepared epoch; undefined when the record was not made by this sink. */
+const preparedRows = (prepared: Prepared): { readonly rows: ReadonlyArray<unknown>; readonly info: EpochInfo; readonly written: boolean } | undefined => {
+  const rows = fieldOf(prepared.data, "rows")
+  const mode = fieldOf(prepared.data, "mode")
+  const deletes = fieldOf(prepared.data, "deletes")
+  if (!Array.isArray(rows) || !isMode(mode)) return undefined
+  const flags = Array.isArray(deletes) ? deletes.map((d) => d === true) : rows.map(() => false)
+  return {
+    rows: rows.map((json) => decodeRow(String(json))),
+    info: { query: prepared.query, writer: prepared.writer, mode, deletes: flags },
+    written: fieldOf(prepared.data, "written") === true
+  }
+}
+
+/**
+ * Calls `f` with an epoch's number and all its rows when the epoch is committed: after a crash maybe again, with the same
+ * number and equal rows, so that a function which remembers the number makes it exactly once. Not called for an epoch
+ * without rows (in complete mode: without a table). Rows are kept in the checkpoint until then: a row that is not plain
+ * data (a class instance, a function) is a dead letter. An epoch is held in memory as a whole.
+ */
+export const batch = <A, E = never, R = never>(
+  f: (epoch: number, rows: ReadonlyArray<A>, info: EpochInfo) => Effect.Effect<unknown, E, R>
+): Sink<A, Mode, E | SinkError, R> => {
+  const committed = markers()
+  return {
+    name: "foreach batch",
+    features,
+    writer: (context) => Effect.sync(() => batchWriter<A>(context)),
+    commit: (prepared) =>
+      Effect.gen(function* () {
+        const { query, writer, epoch } = prepared
+        if (committed.has(query, writer, epoch)) return
+        const found = preparedRows(prepared)
+        if (found === undefined) {
+          const message = `foreach batch: epoch ${epoch} of ${query} was prepared by another kind of sink: the output named ${writer} has changed; start with a new checkpoint`
+          return yield* Effect.fail(new SinkError({ connector: "foreach batch", retryable: false, message }))
+        }
+        if (found.rows.length > 0 || found.written) yield* f(epoch, found.rows as ReadonlyArray<A>, found.info)
+        committed.set(query, writer, epoch)
+      }),
+    committed: (query, writer) => Effect.sync(() => committed.last(query, writer))
+  }
+}

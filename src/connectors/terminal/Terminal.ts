@@ -1,0 +1,109 @@
+/**
+ * A sink that prints each epoch's rows as a table, as Spark's console sink does.
+ *
+ * At least once: a table is drawn when its epoch is prepared and printed when it is committed; after a crash the last
+ * one may be printed again. An epoch without rows prints nothing. Output goes through effect's `Console`. Data cannot
+ * act on the terminal: control characters are shown, not sent. It is a view, not a store: rows beyond `numRows` are
+ * counted and forgotten.
+ */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { OptionProblem } from "../../model/Errors.ts"
+import { fieldOf } from "../../model/RowChunk.ts"
+import type { Sink, SinkBatch, SinkWriter, WriterContext } from "../../model/Sink.ts"
+import { drawTable } from "./table.ts"
+
+/** Options of {@link sink}. */
+export interface TerminalOptions {
+  /** Cuts cells: `true` (default) at 20 columns, a number at that many, `false` not. Numbers and instants are never cut. */
+  readonly truncate?: boolean | number
+  /** Rows shown of an epoch; default 20. */
+  readonly numRows?: number
+  /** Columns to show, in this order; default the rows' fields as they first appear. */
+  readonly columns?: ReadonlyArray<string>
+  /** Stands after the epoch in the header, to tell several tables apart. */
+  readonly title?: string
+}
+
+const truncateDefault = 20
+const numRowsDefault = 20
+
+const bounded = (option: string, value: number, least: number, problems: Array<OptionProblem>): number => {
+  if (Number.isSafeInteger(value) && value >= least) return value
+  problems.push({ option, value: String(value), fix: `must be a whole number from ${least}` })
+  return least
+}
+
+interface Shown {
+  rows: Array<unknown>
+  deletes: Array<boolean>
+  total: number
+  written: boolean
+}
+
+const nothing = (): Shown => ({ rows: [], deletes: [], total: 0, written: false })
+
+const take = (shown: Shown, context: WriterContext, batch: SinkBatch<unknown>, numRows: number): Shown => {
+  // In complete mode a batch is the whole table: it replaces an earlier one of the same epoch.
+  const into = context.mode === "complete" ? nothing() : shown
+  for (let i = 0; i < batch.rows.length && into.rows.length < numRows; i++) {
+    into.rows.push(batch.rows[i])
+    into.deletes.push(batch.deletes !== undefined && batch.deletes[i] === 1)
+  }
+  into.total += batch.rows.length
+  into.written = true
+  return into
+}
+
+/**
+ * Prints results: `EventStream.to(Terminal.sink({ numRows: 20 }))`. Takes every output mode; rows that an update takes
+ * away are marked `-`. Does not fail.
+ */
+export const sink = (options?: TerminalOptions): Sink<unknown> => {
+  const problems: Array<OptionProblem> = []
+  const cut = options?.truncate ?? true
+  const truncate = typeof cut === "number" ? bounded("Terminal.sink.truncate", cut, 0, problems) : cut ? truncateDefault : 0
+  const numRows = bounded("Terminal.sink.numRows", options?.numRows ?? numRowsDefault, 1, problems)
+  const columns = options?.columns
+  const committed = new Map<string, number>()
+  const key = (query: string, writer: string): string => JSON.stringify([query, writer])
+
+  const writer = (context: WriterContext): SinkWriter<unknown> => {
+    let shown = nothing()
+    return {
+      write: (batch) =>
+        Effect.sync(() => {
+          shown = take(shown, context, batch, numRows)
+          return []
+        }),
+      prepare: (epoch) =>
+        Effect.sync(() => {
+          const { rows, deletes, total } = shown
+          shown = nothing()
+          const header = options?.title === undefined ? `epoch ${epoch}` : `epoch ${epoch} · ${options.title}`
+          const view = { header, rows, deletes, total, truncate, ...(columns === undefined ? {} : { columns }) }
+          const data = total === 0 ? {} : { text: drawTable(view) }
+          return { query: context.query, writer: context.writer, epoch, data }
+        })
+    }
+  }
+
+  return {
+    name: "terminal",
+    features: { modes: ["append", "update", "complete"], guarantee: "at-least-once", multiWriter: true, deletes: true },
+    problems,
+    writer: (context) => Effect.sync(() => writer(context)),
+    commit: (prepared) =>
+      Effect.suspend(() => {
+        const name = key(prepared.query, prepared.writer)
+        if ((committed.get(name) ?? Number.NEGATIVE_INFINITY) >= prepared.epoch) return Effect.void
+        const text = fieldOf(prepared.data, "text")
+        const printed = typeof text === "string" ? Console.log(text) : Effect.void
+        return Effect.map(printed, () => {
+          committed.set(name, prepared.epoch)
+        })
+      }),
+    committed: (query, w) => Effect.sync(() => Option.fromUndefinedOr(committed.get(key(query, w))))
+  }
+}

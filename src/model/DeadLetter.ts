@@ -15,6 +15,7 @@ export type DeadReason =
   | "key" // a key column that is not a string, number, boolean or bigint
   | "aggregate-input" // not a finite number where an aggregate needs one
   | "user-code" // user code failed on it, and the user asked for dead letters
+  | "future-dated" // quarantined by the clock guard (rule T8)
   | "sink" // the sink refused it
 
 /** What a source hands out for input it cannot decode. */

@@ -31,10 +31,12 @@ const mixWord = (word: number): number => {
   return Math.imul((k << 15) | (k >>> 17), 0x1b873593)
 }
 
-const step = (h: number, word: number): number => {
-  const x = h ^ mixWord(word)
+const stepMixed = (h: number, mixed: number): number => {
+  const x = h ^ mixed
   return (Math.imul((x << 13) | (x >>> 19), 5) + 0xe6546b64) | 0
 }
+
+const step = (h: number, word: number): number => stepMixed(h, mixWord(word))
 
 const avalanche = (h: number): number => {
   let x = h ^ (h >>> 16)
@@ -79,14 +81,35 @@ export const hashValue = (value: Hashable, seed = 0): number => {
   }
 }
 
-/**
- * 64 bits of hash for sketches, as two signed 32-bit integers: `out[0]` is the high half. The halves are two hashes of
- * the same value with unrelated seeds, mixed into each other.
- */
-export const hashPair = (value: Hashable, out: Int32Array): void => {
-  const a = hashValue(value, 0x9747b28c)
-  const b = hashValue(value, 0x3c6ef372)
+const highSeed = 0x9747b28c
+const lowSeed = 0x3c6ef372
+
+const setPair = (a: number, b: number, out: Int32Array): void => {
   const high = avalanche((a + Math.imul(b, 0x9e3779b1)) | 0)
   out[0] = high
   out[1] = avalanche((b + high) | 0)
+}
+
+/** `hashText` with both seeds in one pass. */
+const pairOfText = (text: string, out: Int32Array): void => {
+  const n = text.length
+  let a = highSeed ^ tagString
+  let b = lowSeed ^ tagString
+  let i = 0
+  for (; i + 1 < n; i += 2) {
+    const mixed = mixWord(text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16))
+    a = stepMixed(a, mixed)
+    b = stepMixed(b, mixed)
+  }
+  const rest = i < n ? mixWord(text.charCodeAt(i)) : 0
+  setPair(avalanche(a ^ rest ^ (n * 2)), avalanche(b ^ rest ^ (n * 2)), out)
+}
+
+/**
+ * 64 bits of hash for sketches, as two signed 32-bit integers: `out[0]` is the high half. They are two hashes of the
+ * same value with unrelated seeds, mixed into each other.
+ */
+export const hashPair = (value: Hashable, out: Int32Array): void => {
+  if (typeof value === "string") pairOfText(value, out)
+  else setPair(hashValue(value, highSeed), hashValue(value, lowSeed), out)
 }

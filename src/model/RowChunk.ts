@@ -90,6 +90,27 @@ export class RowChunk {
     return new RowChunk(this.length, this.#rows, this.columns, this.order, this.bytes, times, watermarks, this.appendTimes)
   }
 
+  /** The same rows, placed in the total order by `lanes` instead of by their partition. */
+  placed(lanes: ReadonlyArray<string | number>): RowChunk {
+    const order: RowOrder = { lane: 0, first: 0, ordinals: new Float64Array(this.length), lanes }
+    return new RowChunk(this.length, this.#rows, this.columns, order, this.bytes, this.times, this.watermarks)
+  }
+
+  /** The same rows with other output indices. */
+  withSubs(subs: Float64Array): RowChunk {
+    const order: RowOrder = { ...this.order, subs }
+    return new RowChunk(
+      this.length,
+      this.#rows,
+      this.columns,
+      order,
+      this.bytes,
+      this.times,
+      this.watermarks,
+      this.appendTimes
+    )
+  }
+
   /** Other values for the same rows, one for one. */
   withRows(rows: ReadonlyArray<unknown>): RowChunk {
     return new RowChunk(this.length, rows, undefined, this.order, this.bytes, this.times, this.watermarks, this.appendTimes)

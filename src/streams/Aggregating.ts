@@ -1,13 +1,13 @@
 /** `EventStream.aggregate` and `aggregateRunning`: results per key and window, or per key. Builds the plan nodes. */
 import type { OptionProblem } from "../model/Errors.ts"
 import type { AggregateSpec } from "./aggregates/Aggregate.ts"
-import { type Agg, type Aggregates, aggregatesFor, type AggResults } from "./aggregates/Aggregates.ts"
+import { type Aggregates, aggregatesFor, type AggResults } from "./aggregates/Aggregates.ts"
 import { checkColumns } from "./Names.ts"
 import { show } from "./Options.ts"
 import type { KeyByNode, NamedAggregate, PlanNode } from "./Plan.ts"
 import { checkNeeds, windowColumns } from "./PlanFacts.ts"
-import type { Final, KeyedBy, Show, Stage, Timed, Updates, Updating } from "./Stage.ts"
-import { type EventStream, streamOf, type Windowed } from "./StreamValue.ts"
+import type { EmitAnswers, Final, KeyedRows, Show, Timed, Updating, WindowedRows } from "./Stage.ts"
+import { type EventStream, streamOf, windowPartsOf, type WindowParts } from "./StreamValue.ts"
 
 /** A record of aggregates; its names become columns of the result. */
 type Build<A, O> = (of: Aggregates<A>) => O
@@ -18,18 +18,18 @@ export interface WindowBounds {
   readonly window_end: number
 }
 
-type EmittedStage<Em> = [Em] extends [Final] ? Timed : Updating
+type ResultStage<Emits> = [Emits] extends [Final] ? Timed : Updating
 
 /**
  * One result row per key and window: the key's columns, `window_start`, `window_end`, and the aggregates by their
  * names. Its event time is `window_end - 1` (T10), so results can be windowed again.
  */
 export const aggregate =
-  <A, const O extends Record<string, Agg<A, unknown>>>(build: Build<A, O>) =>
-  <K, E, R, Em extends Final | Updates>(
-    self: Windowed<A, K, E, R, Em>
-  ): EventStream<Show<K & WindowBounds & AggResults<O>>, E, R, EmittedStage<Em>> => {
-    const parts = self.parts
+  <A, const O extends Record<string, AggregateSpec>>(build: Build<A, O>) =>
+  <E, R, K, Emits extends EmitAnswers>(
+    self: EventStream<A, E, R, WindowedRows<K, Emits>>
+  ): EventStream<Show<K & WindowBounds & AggResults<O>>, E, R, ResultStage<Emits>> => {
+    const parts = windowPartsOf(self) ?? notWindowed(self.plan)
     const problems: Array<OptionProblem> = [...parts.problems]
     const taken = keyNames(parts.input)
     for (const name of windowColumns) {
@@ -47,15 +47,19 @@ export const aggregate =
  * update or complete mode.
  */
 export const aggregateRunning =
-  <A, const O extends Record<string, Agg<A, unknown>>>(build: Build<A, O>) =>
-  <K, E, R, Time extends Stage["time"]>(
-    self: EventStream<A, E, R, KeyedBy<K, Time>>
-  ): EventStream<Show<K & AggResults<O>>, E, R, Updating> => {
+  <A, const O extends Record<string, AggregateSpec>>(build: Build<A, O>) =>
+  <E, R, K>(self: EventStream<A, E, R, KeyedRows<K>>): EventStream<Show<K & AggResults<O>>, E, R, Updating> => {
     const problems: Array<OptionProblem> = []
     checkNeeds("aggregateRunning", self.plan, { keyed: true, final: true }, problems)
     const input = keyed(self.plan)
     return streamOf({ kind: "running", input, aggregates: aggregatesOf("aggregateRunning", build, keyNames(input), problems), problems })
   }
+
+const notWindowed = (input: PlanNode): WindowParts => {
+  const fix = "call EventStream.window first (or EventStream.aggregateRunning, for a result that keeps changing)"
+  const problems = [{ option: "EventStream.aggregate", value: "rows without windows", fix }]
+  return { input: keyed(input), window: { kind: "global" }, late: { kind: "drop" }, allowedLatenessMs: 0, problems }
+}
 
 const keyed = (input: PlanNode): KeyByNode => (input.kind === "keyBy" ? input : { kind: "keyBy", input, columns: [], problems: [] })
 

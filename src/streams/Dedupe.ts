@@ -7,13 +7,14 @@ import { rowValue } from "./Names.ts"
 import { durationMs } from "./Options.ts"
 import type { DedupeNode } from "./Plan.ts"
 import { checkNeeds } from "./PlanFacts.ts"
-import type { Id, Refused, Timed } from "./Stage.ts"
+import type { Holds, Id, Refused, Stage, TimedRows } from "./Stage.ts"
+import type { Within } from "./SinkTypes.ts"
 import { type EventStream, streamOf } from "./StreamValue.ts"
 
 /** Required: a late row can not be compared with what was forgotten, so someone must say what becomes of it. */
-export interface DedupeOptions<in L, out E2, out R2> {
+export interface DedupeOptions<in L, out E2, out R2, in C extends PropertyKey> {
   /** "forward" lets late rows through unchecked, "drop" drops and counts them, `Late.to(sink)` writes them. */
-  readonly late: "forward" | "drop" | LateTo<L, E2, R2>
+  readonly late: "forward" | "drop" | LateTo<L, E2, R2, C>
   /** How far behind the watermark a row may be (default 0); at most that of every window after it. */
   readonly allowedLateness?: Duration.Input
   /**
@@ -25,15 +26,22 @@ export interface DedupeOptions<in L, out E2, out R2> {
 
 /** Keeps one row of each id: a field, or a function, that gives a string, number or bigint. */
 export const dedupe: {
-  <A, F extends keyof A & string = never, L = unknown, E2 = never, R2 = never>(
-    id: F | ((row: A) => Id),
-    options: DedupeOptions<L, E2, R2>
-  ): <E, R, S extends Timed>(
-    self: EventStream<A & NoInfer<L> & IdField<F>, E, R, S>
+  <
+    A,
+    const F extends (keyof A & string) | ((row: A) => Id),
+    L = unknown,
+    E2 = never,
+    R2 = never,
+    C extends PropertyKey = PropertyKey
+  >(
+    id: F,
+    options: DedupeOptions<L, E2, R2, C>
+  ): <E, R, S extends TimedRows>(
+    self: EventStream<A & NoInfer<L> & Holds<F, Id>, E, R, S> & Within<A, C>
   ) => EventStream<A, E | E2, R | R2, S>
   (id: unknown): Refused<"say what becomes of late rows: EventStream.dedupe(id, { late: \"forward\" }), { late: \"drop\" } or { late: Late.to(sink) }">
-} = ((id: unknown, options?: DedupeOptions<never, unknown, unknown>) =>
-  (self: EventStream<unknown, unknown, unknown, Timed>) => {
+} = ((id: unknown, options?: DedupeOptions<never, unknown, unknown, never>) =>
+  (self: EventStream<unknown, unknown, unknown, Stage>) => {
     const problems: Array<OptionProblem> = []
     checkNeeds("dedupe", self.plan, { timed: true, final: true }, problems)
     const { late, allowedLateness = 0, within } = options ?? {}
@@ -41,12 +49,10 @@ export const dedupe: {
       kind: "dedupe",
       input: self.plan,
       id: rowValue("dedupe.id", id, problems),
-      late: late === "forward" ? { kind: "forward" } : latePolicy("dedupe", late, problems),
+      late: late === "forward" ? { kind: "forward" } : latePolicy("dedupe", self.plan, late, problems),
       allowedLatenessMs: durationMs("dedupe.allowedLateness", allowedLateness, problems, { min: 0 }),
       ...(within === undefined ? {} : { horizonMs: durationMs("dedupe.within", within, problems, { min: 0 }) }),
       problems
     }
     return streamOf(node)
   }) as never
-
-type IdField<F extends string> = { readonly [P in F]: Id }

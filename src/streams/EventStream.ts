@@ -27,9 +27,12 @@ import { checkNeeds, factsOf } from "./PlanFacts.ts"
 import type { FinalRows, Stage, Unkeyed, Untimed } from "./Stage.ts"
 import { type EventStream, isEventStream, streamOf } from "./StreamValue.ts"
 
-export type { EventStream, Windowed } from "./StreamValue.ts"
+export type { EventStream } from "./StreamValue.ts"
 export { isEventStream } from "./StreamValue.ts"
-export type { Final, HasKey, HasTime, Id, Instant, Keyed, KeyColumn, Stage, Timed, Untimed, Updates, Updating } from "./Stage.ts"
+export type {
+  Final, FinalRows, HasKey, HasTime, Id, Instant, Keyed, KeyColumn, Stage, Timed, TimedRows, Unkeyed, Untimed, UntimedRows,
+  Updates, Updating, Windowed
+} from "./Stage.ts"
 export { withEventTime } from "./WithEventTime.ts"
 export { keyBy } from "./KeyBy.ts"
 export { dedupe } from "./Dedupe.ts"

@@ -4,33 +4,32 @@ import { checkColumns, rowValue } from "./Names.ts"
 import { show } from "./Options.ts"
 import type { KeyByNode, KeyColumnSpec, PlanNode } from "./Plan.ts"
 import { checkNeeds } from "./PlanFacts.ts"
-import type { FinalRows, KeyColumn, KeyedBy } from "./Stage.ts"
+import type { FinalRows, Holds, KeyColumn, Keyed, Refused, Stage } from "./Stage.ts"
 import { type EventStream, streamOf } from "./StreamValue.ts"
-
-/** Field names, or one record of named functions; nothing means one key for all rows. */
-export type KeyArguments<A> = ReadonlyArray<keyof A & string> | readonly [{ readonly [name: string]: (row: A) => KeyColumn }]
-
-/** The key's columns with their types. */
-export type KeyOf<A, C> = C extends ReadonlyArray<keyof A & string>
-  ? Pick<A, C[number]>
-  : C extends readonly [infer O]
-    ? { readonly [P in keyof O]: O[P] extends (row: never) => infer V ? V : never }
-    : never
-
-/** Rows whose key fields hold values that a key may have. */
-export type KeyFields<C> = C extends ReadonlyArray<infer F extends string> ? { readonly [P in F]: KeyColumn } : unknown
 
 /**
  * Groups rows by fields, `keyBy("category", "region")`, by named functions, `keyBy({ region: (row) => row.location })`,
  * or, without arguments, all rows together. Key columns are the first columns of every result. A row whose key is not a
  * string, number, boolean or bigint becomes a dead letter.
  */
-export const keyBy =
-  <A, const C extends KeyArguments<A>>(...columns: C) =>
-  <E, R, S extends FinalRows>(
-    self: EventStream<A & KeyFields<C>, E, R, S>
-  ): EventStream<A, E, R, KeyedBy<KeyOf<A, C>, S["time"]>> =>
-    streamOf(keyByNode("keyBy", self.plan, columns))
+export const keyBy: {
+  (): <A, E, R, S extends FinalRows>(self: EventStream<A, E, R, S>) => EventStream<A, E, R, Keyed<{}, S["time"]>>
+  <A, O extends Record<string, (row: A) => KeyColumn>>(
+    columns: O & Record<string, (row: A) => KeyColumn>
+  ): <E, R, S extends FinalRows>(
+    self: EventStream<A, E, R, S>
+  ) => EventStream<A, E, R, Keyed<{ readonly [P in keyof O]: ReturnType<O[P]> }, S["time"]>>
+  <A>(columns: Record<string, (row: A) => unknown>): NotAKey
+  <A, F extends keyof A & string>(
+    ...fields: readonly [F, ...Array<F>]
+  ): <E, R, S extends FinalRows>(
+    self: EventStream<A & Holds<F, KeyColumn>, E, R, S>
+  ) => EventStream<A, E, R, Keyed<Pick<A, F>, S["time"]>>
+} = ((...columns: ReadonlyArray<unknown>) =>
+  (self: EventStream<unknown, unknown, unknown, Stage>) =>
+    streamOf(keyByNode("keyBy", self.plan, columns))) as never
+
+type NotAKey = Refused<"the columns of a key are strings, numbers, booleans or bigints">
 
 /** The node for the arguments of `keyBy`. */
 export const keyByNode = (operator: string, input: PlanNode, args: ReadonlyArray<unknown>): KeyByNode => {

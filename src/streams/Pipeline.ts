@@ -8,8 +8,9 @@ import type { Mode, Sink } from "../model/Sink.ts"
 import { checkName } from "./Names.ts"
 import { durationMs, show } from "./Options.ts"
 import type { PlanNode, QueryPlan, SinkNode } from "./Plan.ts"
-import { checkNeeds, factsOf } from "./PlanFacts.ts"
-import type { FinalRows, Refused, Unkeyed } from "./Stage.ts"
+import { checkNeeds, checkSinkColumns, factsOf } from "./PlanFacts.ts"
+import type { ColumnsOf, RowOf, SinkErrorOf, SinkServicesOf, Takes, Within } from "./SinkTypes.ts"
+import type { FinalRows, Unkeyed } from "./Stage.ts"
 import type { EventStream } from "./StreamValue.ts"
 
 /** Marks pipelines. */
@@ -43,27 +44,9 @@ export type ToOptions =
       readonly keep: Duration.Input
     }
 
-/** The rows a sink takes. */
-export type RowOf<Sk> = Sk extends Sink<infer A, never, unknown, unknown> ? A : never
-type ModesOf<Sk> = Sk extends { readonly Mode?: (mode: infer M) => void } ? M : never
-type SinkErrorOf<Sk> = Sk extends Sink<never, never, infer E, unknown> ? E : never
-type SinkServicesOf<Sk> = Sk extends Sink<never, never, unknown, infer R> ? R : never
 type ModeOf<O> = O extends { readonly mode: infer M extends Mode } ? M : "append"
-
-type Takes<Sk, M extends Mode> = M extends ModesOf<Sk> ? unknown : Refused<`this sink takes no rows in mode "${M}"`>
-
-/** Columns of a row that the schema of a sink lacks. */
-export interface Lacking<out Columns> {
-  readonly "does not compile because the sink's schema lacks columns: call EventStream.select(schema) first": Columns
-}
-
-/** A sink whose type says that it has columns takes no others; a row that has more would lose them. */
-type Exactly<A, Sk> = Sk extends { readonly columns: ReadonlyArray<string> }
-  ? [Exclude<keyof A, keyof RowOf<Sk>>] extends [never]
-    ? unknown
-    : Lacking<Exclude<keyof A, keyof RowOf<Sk>>>
-  : unknown
-
+/** A mode that is given is refused where it stands; the default one, at the sink. */
+type DefaultOf<O> = O extends { readonly mode: Mode } ? never : "append"
 type StageFor<M extends Mode> = M extends "append" ? FinalRows : Unkeyed
 
 /**
@@ -71,9 +54,12 @@ type StageFor<M extends Mode> = M extends "append" ? FinalRows : Unkeyed
  * changed, by key; `complete` writes the whole table each time and says how long rows stay in it.
  */
 export const to =
-  <Sk extends Sink<never, never, unknown, unknown>, const O extends ToOptions = {}>(sink: Sk & Takes<Sk, ModeOf<O>>, options?: O) =>
+  <Sk extends Sink<never, never, unknown, unknown>, const O extends ToOptions = {}>(
+    sink: Sk & Takes<Sk, DefaultOf<O>>,
+    options?: O & Takes<Sk, ModeOf<O>>
+  ) =>
   <A extends RowOf<Sk>, E, R, S extends StageFor<ModeOf<O>>>(
-    self: EventStream<A, E, R, S> & Exactly<A, Sk>
+    self: EventStream<A, E, R, S> & Within<A, ColumnsOf<Sk>>
   ): Pipeline<E | SinkErrorOf<Sk>, R | SinkServicesOf<Sk>> =>
     pipelineOf({ outputs: [{ name: "output", sink: sinkNode(self.plan, sink, options ?? {}) }] })
 
@@ -84,16 +70,12 @@ const sinkNode = (input: PlanNode, sink: SinkNode["sink"], options: ToOptions): 
   const { keep } = options
   const mode = modeOf(options.mode ?? "append", sink, problems)
   checkNeeds("to", input, { final: mode === "append" }, problems)
-  const { columns, identity } = factsOf(input)
+  const { identity } = factsOf(input)
   if (mode !== "append" && identity === undefined) {
     const fix = "needs results of an aggregate, whose key says which row to replace; plain rows are written in append"
     problems.push({ option: "to.mode", value: show(mode), fix })
   }
-  const extra = sink?.columns === undefined ? [] : (columns ?? []).filter((name) => !sink.columns?.includes(name))
-  if (extra.length > 0) {
-    const fix = `are not columns of ${sink.name}: call EventStream.select(schema) first, or give the sink a schema that has them`
-    problems.push({ option: "to", value: extra.map((name) => JSON.stringify(name)).join(", "), fix })
-  }
+  if (sink !== undefined) checkSinkColumns("to", input, sink, problems)
   if (mode === "complete" && keep === undefined) {
     problems.push({ option: "to.keep", value: "undefined", fix: 'must say how long rows stay in the table (try "2 hours")' })
   }

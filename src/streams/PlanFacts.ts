@@ -6,6 +6,7 @@
  * Each node is looked at once: a plan is a DAG, and a walk along all its paths could be exponential.
  */
 import type { OptionProblem } from "../model/Errors.ts"
+import type { AnySink } from "../model/Sink.ts"
 import type { PlanNode } from "./Plan.ts"
 
 export interface PlanFacts {
@@ -90,6 +91,7 @@ export const inputsOf = (node: PlanNode): ReadonlyArray<PlanNode> => {
 /** What an operator needs of its input. */
 export interface Needs {
   readonly timed?: boolean
+  readonly untimed?: boolean
   readonly final?: boolean
   readonly keyed?: boolean
 }
@@ -105,7 +107,18 @@ export const checkNeeds = (operator: string, input: PlanNode, needs: Needs, prob
     refuse("keyed rows", "call EventStream.window or EventStream.aggregateRunning right after EventStream.keyBy")
   }
   if (needs.timed === true && !facts.timed) refuse("rows without event time", "call EventStream.withEventTime first")
+  if (needs.untimed === true && facts.timed) refuse("rows with event time", "call it once; results of windows have event time")
   if (needs.final === true && facts.updating) {
     refuse("rows that may still change", 'end with EventStream.to(sink, { mode: "update" }) or mode "complete"')
   }
+}
+
+/** A sink with a schema takes no other columns than its own; checked where the plan knows the columns of the rows. */
+export const checkSinkColumns = (option: string, input: PlanNode, sink: AnySink, problems: Array<OptionProblem>): void => {
+  const takes = sink.columns
+  if (takes === undefined) return
+  const extra = (factsOf(input).columns ?? []).filter((name) => !takes.includes(name))
+  if (extra.length === 0) return
+  const fix = `not among the columns of ${sink.name}: call EventStream.select(schema) first, or give the sink a schema that has them`
+  problems.push({ option, value: extra.map((name) => JSON.stringify(name)).join(", "), fix })
 }

@@ -1,44 +1,75 @@
 /**
- * The stage of a stream, as a type: does it have event time, is it keyed, and are its rows final?
+ * The stage of a stream, as a type: does it have event time, is it keyed or windowed, and are its rows final?
  *
- * `EventStream<A, E, R, Stage>` carries one of these records. An operator that needs another stage does not compile,
- * and the sentence in `is` is what the compiler prints: it says what to call. Types only; nothing here exists at run
- * time (the plan is checked again there, see `PlanFacts.ts`, for those who write JavaScript).
+ * `EventStream<A, E, R, Stage>` carries one of these records. Each property answers one question with "yes" or with a
+ * sentence; an operator asks for "yes", and the sentence is what the compiler prints when it gets another answer.
+ * Types only: nothing here exists at run time (there the plan is checked again, see `PlanFacts.ts`).
  */
 import type * as DateTime from "effect/DateTime"
 
 /** No event time yet. */
 export interface NoTime {
-  readonly is: "no event time: call EventStream.withEventTime first"
+  readonly timed: "no event time: call EventStream.withEventTime first"
+  readonly untimed: "yes"
 }
 /** Event time was declared, or rows are results of windows (rule T10). */
 export interface HasTime {
-  readonly is: "has event time already"
+  readonly timed: "yes"
+  readonly untimed: "it has event time already, from EventStream.withEventTime or a window"
 }
 /** Not keyed. */
 export interface NoKey {
-  readonly is: "no key: call EventStream.keyBy first (or EventStream.windowAll, for one window over all rows)"
+  readonly keyed: "no key: call EventStream.keyBy first (or EventStream.windowAll, for one window over all rows)"
+  readonly unkeyed: "yes"
+  readonly windowed: "no window: call EventStream.keyBy and EventStream.window first"
+  readonly columns: unknown
 }
 /** Keyed by `K`, the key's columns with their types. */
 export interface HasKey<out K> {
-  readonly is: "keyed: call EventStream.window or EventStream.aggregateRunning next"
+  readonly keyed: "yes"
+  readonly unkeyed: "keyed: call EventStream.window or EventStream.aggregateRunning next"
+  readonly windowed: "no window: call EventStream.window first (or EventStream.aggregateRunning, for a result that keeps changing)"
+  readonly columns: K
+}
+/** Keyed by `K` and cut into windows. */
+export interface HasWindows<out K> {
+  readonly keyed: "windowed: call EventStream.aggregate next"
+  readonly unkeyed: "windowed: call EventStream.aggregate next"
+  readonly windowed: "yes"
   readonly columns: K
 }
 /** Every row is final. */
 export interface Final {
-  readonly is: "final"
+  readonly final: "yes"
 }
 /** A row may be replaced by a later one (rule A2). */
 export interface Updates {
-  readonly is: "updating: rows may still change, so end with EventStream.to(sink, { mode: \"update\" }) or mode \"complete\"; only map, mapEffect and select may come before"
+  readonly final: "updating: rows may still change. Write them with EventStream.to(sink, { mode: \"update\" }) or mode \"complete\"; only map, mapEffect and select may come before"
 }
 
-/** The three facts of a stream. */
-export interface Stage {
-  readonly time: NoTime | HasTime
-  readonly key: NoKey | HasKey<unknown>
-  readonly emits: Final | Updates
+/** What a stream says about its event time. */
+export interface TimeAnswers {
+  readonly timed: string
+  readonly untimed: string
 }
+/** What a stream says about its key. */
+export interface KeyAnswers {
+  readonly keyed: string
+  readonly unkeyed: string
+  readonly windowed: string
+  readonly columns: unknown
+}
+/** What a stream says about its rows. */
+export interface EmitAnswers {
+  readonly final: string
+}
+/** The answers of a stream. */
+export interface Stage {
+  readonly time: TimeAnswers
+  readonly key: KeyAnswers
+  readonly emits: EmitAnswers
+}
+
 /** As it comes from a source. */
 export interface Untimed extends Stage {
   readonly time: NoTime
@@ -51,32 +82,78 @@ export interface Timed extends Stage {
   readonly key: NoKey
   readonly emits: Final
 }
-/** With event time and a key: ready for a window. */
-export interface Keyed<out K> extends Stage {
-  readonly time: HasTime
-  readonly key: HasKey<K>
-  readonly emits: Final
-}
-/** Keyed, with or without event time: ready for a running aggregate. */
-export interface KeyedBy<out K, out Time extends Stage["time"]> extends Stage {
+/** With a key, the columns `K`: ready for a window, or, `Time` or not, for a running aggregate. */
+export interface Keyed<out K, out Time extends TimeAnswers = HasTime> extends Stage {
   readonly time: Time
   readonly key: HasKey<K>
   readonly emits: Final
 }
+/** Cut into windows, to be aggregated. `Emits` says what their results will be. */
+export interface Windowed<out K, out Emits extends EmitAnswers = Final> extends Stage {
+  readonly time: HasTime
+  readonly key: HasWindows<K>
+  readonly emits: Emits
+}
 /** Results that may still change: running aggregates, windows with allowed lateness. */
 export interface Updating extends Stage {
-  readonly time: Stage["time"]
   readonly key: NoKey
   readonly emits: Updates
 }
-/** Any stream that is not keyed; operators on single rows take it. */
-export interface Unkeyed extends Stage {
-  readonly key: NoKey
+
+interface IsTimed extends TimeAnswers {
+  readonly timed: "yes"
 }
-/** Final rows without a key; operators that need to see each row once take it. */
+interface IsUntimed extends TimeAnswers {
+  readonly untimed: "yes"
+}
+interface IsUnkeyed extends KeyAnswers {
+  readonly unkeyed: "yes"
+}
+interface IsKeyed<out K> extends KeyAnswers {
+  readonly keyed: "yes"
+  readonly columns: K
+}
+interface IsWindowed<out K> extends KeyAnswers {
+  readonly windowed: "yes"
+  readonly columns: K
+}
+
+/** Asks for rows without a key; what works on single rows takes them. */
+export interface Unkeyed extends Stage {
+  readonly key: IsUnkeyed
+}
+/** Asks for final rows without a key; what must see each row once takes them. */
 export interface FinalRows extends Stage {
-  readonly key: NoKey
+  readonly key: IsUnkeyed
   readonly emits: Final
+}
+/** Asks for final rows without a key and without event time. */
+export interface UntimedRows extends Stage {
+  readonly time: IsUntimed
+  readonly key: IsUnkeyed
+  readonly emits: Final
+}
+/** Asks for final rows with event time and without a key. */
+export interface TimedRows extends Stage {
+  readonly time: IsTimed
+  readonly key: IsUnkeyed
+  readonly emits: Final
+}
+/** Asks for final rows with a key, timed or not. */
+export interface KeyedRows<out K> extends Stage {
+  readonly key: IsKeyed<K>
+  readonly emits: Final
+}
+/** Asks for final rows with event time and a key. */
+export interface TimedKeyedRows<out K> extends Stage {
+  readonly time: IsTimed
+  readonly key: IsKeyed<K>
+  readonly emits: Final
+}
+/** Asks for windows. */
+export interface WindowedRows<out K, out Emits extends EmitAnswers> extends Stage {
+  readonly key: IsWindowed<K>
+  readonly emits: Emits
 }
 
 /** A moment: epoch milliseconds, a `Date`, a `DateTime.Utc`, or an ISO 8601 string (without a zone it is UTC). */
@@ -95,3 +172,6 @@ export interface Refused<in out Sentence extends string> {
 
 /** The same record type, shown flat in editors and errors. */
 export type Show<T> = { [K in keyof T]: T[K] } & {}
+
+/** What a row must hold in the fields that were named; nothing where a function was given. */
+export type Holds<F, V> = F extends string ? { readonly [P in F]: V } : unknown

@@ -1,6 +1,6 @@
 /**
- * The values that the language passes along: a stream, and a stream cut into windows. Immutable; they hold plan nodes
- * and run nothing. `EventStream.ts` is the module users see.
+ * The value that the language passes along: a stream, which may be cut into windows. Immutable; it holds a plan node
+ * and runs nothing. `EventStream.ts` is the module users see.
  */
 import * as Pipeable from "effect/Pipeable"
 import type { OptionProblem } from "../model/Errors.ts"
@@ -11,9 +11,6 @@ import type { WindowSpec } from "./Window.ts"
 
 /** Marks streams. */
 export const EventStreamTypeId: unique symbol = Symbol.for("tidemark/EventStream")
-/** Marks windowed streams. */
-export const WindowedTypeId: unique symbol = Symbol.for("tidemark/Windowed")
-
 /**
  * A stream of rows `A` that may fail with `E` and needs services `R`, at stage `S`. A description: the same value may
  * be used by several pipelines, and is then read once (one plan node).
@@ -27,19 +24,6 @@ export interface EventStream<out A, out E = never, out R = never, out S extends 
   }
   /** The last node of its logical plan. For the engine; its shape may change between releases. */
   readonly plan: PlanNode
-}
-
-/** A stream cut into windows: call `EventStream.aggregate` next. `Em` is `Final`, or `Updates` with allowed lateness. */
-export interface Windowed<out A, out K, out E, out R, out Em> extends Pipeable.Pipeable {
-  readonly [WindowedTypeId]: {
-    readonly row: () => A
-    readonly key: () => K
-    readonly error: () => E
-    readonly services: () => R
-    readonly emits: Em
-  }
-  /** What the window node will be made of. For the engine. */
-  readonly parts: WindowParts
 }
 
 /** Everything of a window node but its aggregates. */
@@ -62,11 +46,18 @@ export const streamOf = <A, E, R, S extends Stage>(plan: PlanNode): EventStream<
   return Object.freeze(stream) as unknown as EventStream<A, E, R, S>
 }
 
+// A windowed stream has no node yet: its aggregates are still to come.
+const windows = new WeakMap<object, WindowParts>()
+
 /** A windowed stream of these parts. The caller states the types. */
-export const windowedOf = <A, K, E, R, Em>(parts: WindowParts): Windowed<A, K, E, R, Em> => {
-  const windowed = Object.assign(Object.create(Pipeable.Prototype) as object, { [WindowedTypeId]: mark, parts })
-  return Object.freeze(windowed) as unknown as Windowed<A, K, E, R, Em>
+export const windowedOf = <A, E, R, S extends Stage>(parts: WindowParts): EventStream<A, E, R, S> => {
+  const stream = streamOf<A, E, R, S>(parts.input)
+  windows.set(stream, Object.freeze(parts))
+  return stream
 }
+
+/** The parts of a windowed stream; undefined for any other. */
+export const windowPartsOf = (stream: EventStream<unknown, unknown, unknown, Stage>): WindowParts | undefined => windows.get(stream)
 
 /** Whether a value is a stream. */
 export const isEventStream = (u: unknown): u is EventStream<unknown, unknown, unknown, Stage> =>

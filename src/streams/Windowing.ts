@@ -10,14 +10,15 @@ import { latePolicy } from "./LateChoice.ts"
 import { durationMs, show } from "./Options.ts"
 import type { KeyByNode, PlanNode } from "./Plan.ts"
 import { checkNeeds } from "./PlanFacts.ts"
-import type { Final, Keyed, Refused, Timed, Updates } from "./Stage.ts"
-import { type EventStream, type Windowed, windowedOf, type WindowParts } from "./StreamValue.ts"
+import type { Within } from "./SinkTypes.ts"
+import type { Final, Refused, Stage, TimedKeyedRows, TimedRows, Updates, Windowed } from "./Stage.ts"
+import { type EventStream, windowedOf, type WindowParts } from "./StreamValue.ts"
 import type { Window, WindowSpec } from "./Window.ts"
 
 /** Required: what becomes of rows that are late for all their windows. */
-export interface WindowOptions<in L, out E2, out R2, out D> {
+export interface WindowOptions<in L, out E2, out R2, in C extends PropertyKey, out D> {
   /** "drop" drops and counts them, `Late.to(sink)` writes them. */
-  readonly late: "drop" | LateTo<L, E2, R2>
+  readonly late: "drop" | LateTo<L, E2, R2, C>
   /**
    * How long a closed window still takes rows, each giving a new result for it: the stream is then updating. For
    * tumbling and sliding windows. Default: not at all.
@@ -26,41 +27,62 @@ export interface WindowOptions<in L, out E2, out R2, out D> {
 }
 
 type Lateness<Kind extends WindowSpec["kind"]> = Kind extends "time"
-  ? Duration.Input
+  ? unknown
   : Refused<"allowed lateness is for Window.tumbling and Window.sliding: leave it out">
 
 type Undecided =
   Refused<"say what becomes of late rows: EventStream.window(window, { late: \"drop\" }) or { late: Late.to(sink) }">
 
-type EmitsFor<D> = [D] extends [undefined] ? Final : Updates
+type EmitsFor<D> = [D] extends [never] ? Final : Updates
 
-/** Cuts a keyed, timed stream into windows. Results carry the key's columns, `window_start` and `window_end`. */
+/**
+ * Cuts a keyed, timed stream into windows; call `EventStream.aggregate` next. Results carry the key's columns,
+ * `window_start` and `window_end`.
+ */
 export const window: {
-  <Kind extends WindowSpec["kind"], L = unknown, E2 = never, R2 = never, D extends Duration.Input | undefined = undefined>(
+  <
+    Kind extends WindowSpec["kind"],
+    L = unknown,
+    E2 = never,
+    R2 = never,
+    C extends PropertyKey = PropertyKey,
+    D extends Duration.Input = never
+  >(
     window: Window<Kind>,
-    options: WindowOptions<L, E2, R2, D & Lateness<Kind>>
-  ): <A extends L, E, R, K>(self: EventStream<A, E, R, Keyed<K>>) => Windowed<A, K, E | E2, R | R2, EmitsFor<D>>
+    options: WindowOptions<L, E2, R2, C, D & Lateness<Kind>>
+  ): <A extends L, E, R, K>(
+    self: EventStream<A, E, R, TimedKeyedRows<K>> & Within<A, C>
+  ) => EventStream<A, E | E2, R | R2, Windowed<K, EmitsFor<D>>>
   (window: Window): Undecided
-} = ((window: Window, options?: WindowOptions<never, unknown, unknown, Duration.Input>) =>
-  (self: EventStream<unknown, unknown, unknown, Keyed<unknown>>) =>
-    windowedOf(windowParts("window", self.plan, window, options))) as never
+} = ((window: Window, options?: AnyWindowOptions) => (self: EventStream<unknown, unknown, unknown, Stage>) =>
+  windowedOf(windowParts("window", self.plan, window, options))) as never
 
-/** One window over all rows, whatever their key: results have no key columns. */
+/** One window over all rows, without a key: results have no key columns. */
 export const windowAll: {
-  <Kind extends WindowSpec["kind"], L = unknown, E2 = never, R2 = never, D extends Duration.Input | undefined = undefined>(
+  <
+    Kind extends WindowSpec["kind"],
+    L = unknown,
+    E2 = never,
+    R2 = never,
+    C extends PropertyKey = PropertyKey,
+    D extends Duration.Input = never
+  >(
     window: Window<Kind>,
-    options: WindowOptions<L, E2, R2, D & Lateness<Kind>>
-  ): <A extends L, E, R, S extends Timed>(self: EventStream<A, E, R, S>) => Windowed<A, {}, E | E2, R | R2, EmitsFor<D>>
+    options: WindowOptions<L, E2, R2, C, D & Lateness<Kind>>
+  ): <A extends L, E, R, S extends TimedRows>(
+    self: EventStream<A, E, R, S> & Within<A, C>
+  ) => EventStream<A, E | E2, R | R2, Windowed<{}, EmitsFor<D>>>
   (window: Window): Undecided
-} = ((window: Window, options?: WindowOptions<never, unknown, unknown, Duration.Input>) =>
-  (self: EventStream<unknown, unknown, unknown, Timed>) =>
-    windowedOf(windowParts("windowAll", keyByNode("windowAll", self.plan, []), window, options))) as never
+} = ((window: Window, options?: AnyWindowOptions) => (self: EventStream<unknown, unknown, unknown, Stage>) =>
+  windowedOf(windowParts("windowAll", keyByNode("windowAll", self.plan, []), window, options))) as never
+
+type AnyWindowOptions = WindowOptions<never, unknown, unknown, never, Duration.Input>
 
 const windowParts = (
   operator: "window" | "windowAll",
   input: PlanNode,
   window: Window | undefined,
-  options: WindowOptions<never, unknown, unknown, Duration.Input> | undefined
+  options: AnyWindowOptions | undefined
 ): WindowParts => {
   const problems: Array<OptionProblem> = []
   checkNeeds(operator, input, { keyed: true, timed: true, final: true }, problems)
@@ -77,10 +99,11 @@ const windowParts = (
     }
   }
   checkDedupes(operator, input, allowedLatenessMs, problems)
+  const policy = latePolicy(operator, input, late, problems)
   return {
     input: input.kind === "keyBy" ? input : standIn(input),
     window: spec,
-    late: latePolicy(operator, late, problems),
+    late: policy,
     allowedLatenessMs,
     problems
   }

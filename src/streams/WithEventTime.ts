@@ -9,7 +9,7 @@ import { functionOf, rowValue } from "./Names.ts"
 import { durationMs, show } from "./Options.ts"
 import type { EventTimeSpec } from "./Plan.ts"
 import { checkNeeds } from "./PlanFacts.ts"
-import type { Instant, Timed, Untimed } from "./Stage.ts"
+import type { Holds, Instant, Refused, Stage, Timed, UntimedRows } from "./Stage.ts"
 import { type EventStream, streamOf } from "./StreamValue.ts"
 
 interface CommonOptions {
@@ -43,29 +43,34 @@ export interface ExplicitOptions<in A> extends CommonOptions {
   readonly outOfOrderness?: never
 }
 
+/** How the watermark comes about, and what else there is to say about time. */
+export type OutOfOrdernessOrWatermark<A> = BoundedOptions | ExplicitOptions<A>
+
 /**
  * Gives rows their event time: a field or a function that yields epoch milliseconds, a `Date`, a `DateTime.Utc` or an
  * ISO string. A row without a valid one becomes a dead letter.
  */
-export const withEventTime =
-  <A, F extends keyof A & string = never>(time: F | ((row: A) => Instant), options: BoundedOptions | ExplicitOptions<A>) =>
-  <E, R>(self: EventStream<A & TimeField<F>, E, R, Untimed>): EventStream<A, E, R, Timed> => {
+export const withEventTime: {
+  <A, const F extends (keyof A & string) | ((row: A) => Instant)>(
+    time: F,
+    options: OutOfOrdernessOrWatermark<A>
+  ): <E, R, S extends UntimedRows>(self: EventStream<A & Holds<F, Instant>, E, R, S>) => EventStream<A, E, R, Timed>
+  (time: unknown): Refused<"say how far rows may be out of order: EventStream.withEventTime(field, { outOfOrderness: \"10 seconds\" })">
+} = ((time: unknown, options?: OutOfOrdernessOrWatermark<never>) =>
+  (self: EventStream<unknown, unknown, unknown, Stage>) => {
     const problems: Array<OptionProblem> = []
-    checkNeeds("withEventTime", self.plan, { final: true }, problems)
-    const spec = eventTimeSpec(time, options, problems)
-    return streamOf({ kind: "withEventTime", input: self.plan, spec, problems })
-  }
-
-type TimeField<F extends string> = { readonly [P in F]: Instant }
+    checkNeeds("withEventTime", self.plan, { untimed: true, final: true }, problems)
+    return streamOf({ kind: "withEventTime", input: self.plan, spec: eventTimeSpec(time, options, problems), problems })
+  }) as never
 
 const option = (name: string): string => `withEventTime.${name}`
 
 const eventTimeSpec = (
   time: unknown,
-  options: BoundedOptions | ExplicitOptions<never> | undefined,
+  options: OutOfOrdernessOrWatermark<never> | undefined,
   problems: Array<OptionProblem>
 ): EventTimeSpec => {
-  const given: BoundedOptions | ExplicitOptions<never> | CommonOptions = options ?? {}
+  const given: CommonOptions = options ?? {}
   const { outOfOrderness, watermark } = given as { outOfOrderness?: Duration.Input; watermark?: (row: unknown) => unknown }
   if (outOfOrderness === undefined && watermark === undefined) {
     problems.push({ option: option("outOfOrderness"), value: "undefined", fix: 'is missing (try "10 minutes")' })

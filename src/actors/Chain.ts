@@ -1,0 +1,216 @@
+/**
+ * Wires the operators that run inside one task: from what the task produces (a source's rows, a keyed operator's
+ * results) through fused operators to exchanges and sinks. Each task has its own instances.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { RowChunk } from "../model/RowChunk.ts"
+import { dealById, KeyedExchange, type RefusedRow } from "../streams/Exchange.ts"
+import type { DedupeNode, EventTimeNode, MapEffectNode, PlanNode, RunningNode, SinkNode, WindowNode } from "../streams/Plan.ts"
+import {
+  type ChunkTarget,
+  eventTimeOperator,
+  fanOut,
+  filterOperator,
+  flatMapOperator,
+  mapOperator,
+  OperatorFailure,
+  unionBranch
+} from "../streams/Stateless.ts"
+import { WatermarkGenerator } from "../streams/Watermark.ts"
+import type { HasWatermark, OutEdge } from "./OutEdge.ts"
+import type { Task } from "./Task.ts"
+import type { KeyedNode, Topology } from "./Topology.ts"
+
+/** What a chain needs of the attempt that builds it. */
+export interface ChainContext {
+  readonly topology: Topology
+  /** The rows of the task come with broker append times (rule T8). */
+  readonly hasAppendTime: boolean
+  /** Ingestion time of the chunk in hand, ms. */
+  readonly now: () => number
+  /** Makes the edges from this task to all instances of a keyed stage. */
+  readonly edgesTo: (node: KeyedNode) => ReadonlyArray<OutEdge>
+  readonly edgeToSink: (node: SinkNode) => OutEdge
+}
+
+/** The operators of one task. */
+export interface Chain {
+  /** Takes what the task produces. */
+  readonly head: ChunkTarget
+  /** The watermark generators in it, with their nodes. */
+  readonly generators: ReadonlyArray<{ readonly node: EventTimeNode; readonly generator: WatermarkGenerator }>
+}
+
+interface Wired {
+  readonly target: ChunkTarget
+  readonly ports: ReadonlyArray<OutEdge>
+}
+
+export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Chain => {
+  const { topology } = context
+  const generators: Array<{ readonly node: EventTimeNode; readonly generator: WatermarkGenerator }> = []
+  const wired = new Map<PlanNode | SinkNode, Wired>()
+
+  const follow = (w: Wired, watermark: HasWatermark | undefined): Wired => {
+    for (const port of w.ports) port.follow(watermark)
+    return w
+  }
+  const after = (node: PlanNode, watermark: HasWatermark | undefined): Wired => {
+    const next = (topology.consumers.get(node) ?? []).map((consumer) => enter(consumer, node, watermark))
+    return { target: fanOut(next.map((w) => w.target)), ports: next.flatMap((w) => w.ports) }
+  }
+  /** The target through which rows of `from` enter `node`, following one more watermark. */
+  const enter = (node: PlanNode | SinkNode, from: PlanNode, watermark: HasWatermark | undefined): Wired => {
+    const known = wired.get(node)
+    const w = known === undefined ? make(node, watermark) : follow(known, watermark)
+    wired.set(node, w)
+    if (node.kind !== "union" || !topology.needsOrder) return w
+    return { target: unionBranch(node.inputs[0] === from ? 0 : 1, w.target), ports: w.ports }
+  }
+  const make = (node: PlanNode | SinkNode, watermark: HasWatermark | undefined): Wired => {
+    if (node.kind === "sink") {
+      const port = context.edgeToSink(node)
+      return { target: { push: (chunk) => port.stage(chunk) }, ports: [follow1(port, watermark)] }
+    }
+    if (node.kind === "window" || node.kind === "running") return keyedPort(node, watermark)
+    if (node.kind === "dedupe") return dedupePort(node, watermark)
+    const name = topology.nameOf(node)
+    if (node.kind === "withEventTime") {
+      const generator = new WatermarkGenerator(node.spec, context.hasAppendTime)
+      generators.push({ node, generator })
+      const next = after(node, generator)
+      const target = eventTimeOperator(name, generator, task.counters(name), context.now, task.buryRow, next.target)
+      // Its ports follow the generator alone, whatever else the rows before it followed.
+      return { target, ports: [] }
+    }
+    const next = after(node, watermark)
+    return { target: operator(task, node, name, next.target), ports: next.ports }
+  }
+  const follow1 = (port: OutEdge, watermark: HasWatermark | undefined): OutEdge => {
+    port.follow(watermark)
+    return port
+  }
+  const refusedBy = (name: string, chunk: RowChunk, refused: ReadonlyArray<RefusedRow>): void => {
+    for (const r of refused) task.buryRow(name, chunk, r.index, r.reason, r.detail)
+  }
+  const keyedPort = (node: WindowNode | RunningNode, watermark: HasWatermark | undefined): Wired => {
+    const ports = context.edgesTo(node)
+    const name = `${topology.nameOf(node)}.exchange`
+    const counters = task.counters(name)
+    const exchange = new KeyedExchange({
+      key: node.input.columns,
+      aggregates: node.aggregates.map((a) => a.spec),
+      receivers: ports.length,
+      needsRows: node.kind === "window" && node.late.kind === "to",
+      needsOrder: topology.needsOrder
+    })
+    const push = (chunk: RowChunk): void => {
+      const refused = guarded(name, chunk, () => exchange.deal(chunk, (receiver, batch) => ports[receiver].stage(batch)))
+      counters.in += chunk.length
+      counters.forwarded += chunk.length - refused.length
+      counters.dead += refused.length
+      refusedBy(name, chunk, refused)
+    }
+    return { target: { push }, ports: ports.map((port) => follow1(port, watermark)) }
+  }
+  const dedupePort = (node: DedupeNode, watermark: HasWatermark | undefined): Wired => {
+    const ports = context.edgesTo(node)
+    const name = `${topology.nameOf(node)}.exchange`
+    const counters = task.counters(name)
+    const push = (chunk: RowChunk): void => {
+      const refused = guarded(name, chunk, () =>
+        dealById(chunk, node.id, ports.length, (receiver, part) => ports[receiver].stage(part))
+      )
+      counters.in += chunk.length
+      counters.forwarded += chunk.length - refused.length
+      counters.dead += refused.length
+      refusedBy(name, chunk, refused)
+    }
+    return { target: { push }, ports: ports.map((port) => follow1(port, watermark)) }
+  }
+
+  return { head: after(root, root.kind === "source" ? undefined : task).target, generators }
+}
+
+/** Key, id and aggregate functions are user code too. */
+const guarded = <A>(name: string, chunk: RowChunk, run: () => A): A => {
+  try {
+    return run()
+  } catch (cause) {
+    throw new OperatorFailure(name, chunk, 0, cause)
+  }
+}
+
+const operator = (
+  task: Task,
+  node: Exclude<PlanNode, WindowNode | RunningNode | DedupeNode | EventTimeNode>,
+  name: string,
+  next: ChunkTarget
+): ChunkTarget => {
+  switch (node.kind) {
+    case "map":
+      return mapOperator(name, node.f, task.counters(name), next)
+    case "select": {
+      const columns = node.columns
+      return mapOperator(name, (row) => project(row, columns), task.counters(name), next)
+    }
+    case "filter":
+      return filterOperator(name, node.f, task.counters(name), next)
+    case "flatMap":
+      return flatMapOperator(name, node.f, task.counters(name), next)
+    case "mapEffect":
+      return effectOperator(task, node, name, next)
+    case "source":
+    case "union":
+    case "keyBy":
+      return next
+  }
+}
+
+const project = (row: unknown, columns: ReadonlyArray<string>): unknown => {
+  const out: { [column: string]: unknown } = {}
+  for (const column of columns) out[column] = (row as { readonly [column: string]: unknown })[column]
+  return out
+}
+
+/** Leaves its chunks to be run as effects; the step is not done before they are (rule T13). */
+const effectOperator = (task: Task, node: MapEffectNode, name: string, next: ChunkTarget): ChunkTarget => {
+  const counters = task.counters(name)
+  const run = node.f as (row: unknown) => Effect.Effect<unknown, unknown>
+  const push = (chunk: RowChunk): void => {
+    counters.in += chunk.length
+    const { rows } = chunk
+    const out: Array<unknown> = []
+    const from: Array<number> = []
+    const one = (row: unknown, i: number): Effect.Effect<void, unknown> => {
+      const attempted = Effect.suspend(() => run(row))
+      if (node.onError === "restart") return Effect.map(attempted, (value) => done(i, value))
+      return Effect.map(Effect.result(attempted), (result) => {
+        if (Result.isSuccess(result)) return done(i, result.success)
+        counters.dead++
+        task.buryRow(name, chunk, i, "user-code", String(result.failure))
+      })
+    }
+    const done = (i: number, value: unknown): void => {
+      out.push(value)
+      from.push(i)
+    }
+    const finish = (): Effect.Effect<void, unknown> => {
+      counters.forwarded += from.length
+      if (from.length === 0) return Effect.void
+      const order = node.ordered ? from.map((_, k) => k).sort((a, b) => from[a] - from[b]) : from.map((_, k) => k)
+      const picked = chunk.pick(Int32Array.from(order, (k) => from[k]), from.length, order.map((k) => out[k]))
+      try {
+        next.push(picked)
+        return Effect.void
+      } catch (thrown) {
+        return task.failure(thrown)
+      }
+    }
+    task.pending.push(
+      Effect.andThen(Effect.forEach(rows, one, { concurrency: node.concurrency, discard: true }), Effect.suspend(finish))
+    )
+  }
+  return { push }
+}

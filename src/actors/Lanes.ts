@@ -1,0 +1,91 @@
+/**
+ * What the readers of one timed stream know of each other: watermarks, idleness (T7), alignment (T14), and where a
+ * partition that appears later starts (T12). Shared by the readers of one process; touched only between messages.
+ */
+
+interface Lane {
+  watermark: number
+  idle: boolean
+  ended: boolean
+  /** Lets a reader that waits for slower ones go on. */
+  resume: (() => void) | undefined
+}
+
+export class Lanes {
+  readonly #driftMs: number
+  readonly #lanes: Array<Lane> = []
+
+  constructor(driftMs: number) {
+    this.#driftMs = driftMs
+  }
+
+  /** Adds a reader; returns its number. It starts at the minimum of the others (T12): none at the start. */
+  join(): number {
+    this.#lanes.push({ watermark: -Infinity, idle: false, ended: false, resume: undefined })
+    return this.#lanes.length - 1
+  }
+
+  /** A reader's watermark, which may let others go on. */
+  report(lane: number, watermark: number): void {
+    const mine = this.#lanes[lane]
+    if (watermark === mine.watermark) return
+    mine.watermark = watermark
+    this.#resumeOthers()
+  }
+
+  setIdle(lane: number, idle: boolean): void {
+    if (this.#lanes[lane].idle === idle) return
+    this.#lanes[lane].idle = idle
+    this.#resumeOthers()
+  }
+
+  end(lane: number): void {
+    this.#lanes[lane].ended = true
+    this.#resumeOthers()
+  }
+
+  /** The minimum of the readers that are neither idle nor ended; undefined when there is none. */
+  activeMinimum(): number | undefined {
+    let min: number | undefined
+    for (const lane of this.#lanes) {
+      if (lane.idle || lane.ended) continue
+      if (min === undefined || lane.watermark < min) min = lane.watermark
+    }
+    return min
+  }
+
+  /** The minimum of all readers that have not ended, idle or not: where a new partition starts (T12). */
+  minimum(): number {
+    let min = Infinity
+    for (const lane of this.#lanes) if (!lane.ended && lane.watermark < min) min = lane.watermark
+    return min === Infinity ? -Infinity : min
+  }
+
+  /** T14: further ahead of the slowest active reader than the drift. Readers without a watermark yet do not count. */
+  isAhead(lane: number): boolean {
+    let min = Infinity
+    for (const other of this.#lanes) {
+      if (other.idle || other.ended || other.watermark === -Infinity) continue
+      if (other.watermark < min) min = other.watermark
+    }
+    return this.#lanes[lane].watermark - min > this.#driftMs
+  }
+
+  /** Calls `resume` once the lane is no longer ahead. */
+  pause(lane: number, resume: () => void): void {
+    this.#lanes[lane].resume = resume
+  }
+
+  isPaused(lane: number): boolean {
+    return this.#lanes[lane].resume !== undefined
+  }
+
+  #resumeOthers(): void {
+    for (let i = 0; i < this.#lanes.length; i++) {
+      const resume = this.#lanes[i].resume
+      if (resume === undefined || this.isAhead(i)) continue
+      this.#lanes[i].resume = undefined
+      resume()
+    }
+  }
+}

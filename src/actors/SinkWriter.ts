@@ -1,0 +1,157 @@
+/**
+ * The fiber round one writer of a sink: outputs, late rows and dead letters alike. It writes what its edges bring,
+ * and at each barrier prepares the epoch; the coordinator commits (rules C2, C3).
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { DeadLetter, DeadRow } from "../model/DeadLetter.ts"
+import { QueryError } from "../model/Errors.ts"
+import { Limits } from "../model/Limits.ts"
+import type { RowChunk } from "../model/RowChunk.ts"
+import type { SinkWriter as Writer } from "../model/Sink.ts"
+import { CompleteTable } from "./CompleteTable.ts"
+import { edgeBalances, Inbox } from "./Edge.ts"
+import { jsonText } from "./JsonText.ts"
+import type { Message, Sized } from "./Message.ts"
+import type { Report, Task } from "./Task.ts"
+import type { SinkStage } from "./Topology.ts"
+import { Alignment } from "./WindowAggregator.ts"
+
+/** Live facts for progress. */
+export interface SinkStatus {
+  readonly name: string
+  readonly role: SinkStage["role"]
+  received: number
+  written: number
+  dead: number
+}
+
+export class SinkWriter {
+  readonly task: Task
+  readonly inbox = new Inbox()
+  readonly stage: SinkStage
+  readonly status: SinkStatus
+  readonly #report: (report: Report) => Effect.Effect<void>
+  readonly #ended: Effect.Effect<void>
+  readonly #alignment: Alignment
+  readonly #table: CompleteTable | undefined
+  #watermark = -Infinity
+  #nowMs = 0
+
+  constructor(
+    task: Task,
+    stage: SinkStage,
+    report: (report: Report) => Effect.Effect<void>,
+    ended: Effect.Effect<void>
+  ) {
+    this.task = task
+    this.stage = stage
+    this.status = { name: stage.name, role: stage.role, received: 0, written: 0, dead: 0 }
+    this.#report = report
+    this.#ended = ended
+    this.#alignment = new Alignment(this.inbox)
+    this.#table = stage.mode === "complete" ? new CompleteTable(stage.identity, stage.keepMs ?? Infinity) : undefined
+  }
+
+  /** Opens the writer and runs until the attempt's scope closes. */
+  readonly run: Effect.Effect<never, unknown, Scope.Scope> = Effect.gen({ self: this }, function* () {
+    const { sink, name, mode, identity } = this.stage
+    const writer = yield* sink.writer({ query: this.task.query, writer: name, mode, identity })
+    for (;;) {
+      const edge = this.inbox.ready()
+      if (edge === undefined) {
+        yield* this.inbox.wait
+        continue
+      }
+      const message = edge.poll() as Message<Sized>
+      switch (message.tag) {
+        case "data":
+          yield* this.#write(writer, message.payload as RowChunk)
+          if (message.watermark !== undefined) this.#watermark = this.#alignment.watermark(edge, message.watermark)
+          break
+        case "watermark":
+          this.#watermark = this.#alignment.watermark(edge, message.watermark)
+          break
+        case "barrier":
+          if (this.#alignment.barrier(edge)) yield* this.#barrier(writer, message.epoch)
+          break
+        case "end":
+          if (this.#alignment.end(edge)) {
+            yield* this.#ended
+            yield* this.task.broadcast({ tag: "end" })
+          }
+          break
+        default:
+          break
+      }
+    }
+  })
+
+  #write(writer: Writer<unknown, unknown>, chunk: RowChunk): Effect.Effect<void, unknown> {
+    this.status.received += chunk.length
+    if (this.#table !== undefined) {
+      const table = this.#table
+      this.status.written += chunk.length
+      return Effect.map(Clock.currentTimeMillis, (now) => {
+        this.#nowMs = now
+        table.upsert(chunk, now)
+      })
+    }
+    return Effect.flatMap(writer.write({ rows: chunk.rows }), (dead) => {
+      this.status.written += chunk.length - dead.length
+      this.status.dead += dead.length
+      return dead.length === 0 ? Effect.void : this.#refused(chunk, dead)
+    })
+  }
+
+  /** Rows that the sink refuses become dead letters; dead letters that it refuses stop the query: they have nowhere to go. */
+  #refused(chunk: { readonly rows: ReadonlyArray<unknown> }, dead: ReadonlyArray<DeadRow>): Effect.Effect<void, QueryError> {
+    if (this.stage.role === "dead") {
+      return Effect.fail(
+        new QueryError({
+          reason: "DeadLetterRefused",
+          query: this.task.query,
+          message: `${this.stage.sink.name} refused a dead letter: ${dead[0].detail}. Give the query a dead-letter sink that takes everything`
+        })
+      )
+    }
+    this.task.bury(dead.map((row): DeadLetter => {
+      const text = jsonText(chunk.rows[row.before])
+      return {
+        query: this.task.query,
+        operator: this.stage.name,
+        source: "several",
+        partition: "several",
+        place: row.place,
+        reason: row.reason,
+        detail: row.detail,
+        text: text.slice(0, Limits.deadLetterBytesMax),
+        truncated: text.length > Limits.deadLetterBytesMax
+      }
+    }))
+    return this.task.flush
+  }
+
+  #barrier(writer: Writer<unknown, unknown>, epoch: number): Effect.Effect<void, unknown> {
+    return Effect.gen({ self: this }, function* () {
+      const rows = this.#table?.take(this.#watermark, this.#nowMs)
+      if (rows !== undefined) {
+        const dead = yield* writer.write({ rows })
+        if (dead.length > 0) yield* this.#refused({ rows }, dead)
+      }
+      const prepared = yield* writer.prepare(epoch)
+      const { received, written, dead } = this.status
+      yield* this.#report({
+        task: this.task.name,
+        epoch,
+        operators: [],
+        edges: edgeBalances(this.inbox),
+        sink: { sink: this.stage.name, received, written, dead },
+        prepared
+      })
+      yield* this.task.broadcast({ tag: "barrier", epoch })
+      this.#alignment.release()
+    })
+  }
+}

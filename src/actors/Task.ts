@@ -1,0 +1,162 @@
+/**
+ * What the actors with operators have in common: counters for the ledger, outgoing edges, dead letters, and the
+ * effects of `mapEffect` that a step leaves to be run. One step is: take a message, run plain code, run the effects,
+ * send what came out.
+ */
+import * as Effect from "effect/Effect"
+import type { DeadLetter, DeadReason } from "../model/DeadLetter.ts"
+import { QueryError } from "../model/Errors.ts"
+import type { EdgeBalance, OperatorBalance, SinkBalance } from "../model/Ledger.ts"
+import { Limits } from "../model/Limits.ts"
+import type { Position } from "../model/Position.ts"
+import { laneAt, ordinalAt, subAt, type RowChunk } from "../model/RowChunk.ts"
+import type { Prepared } from "../model/Sink.ts"
+import { Counters } from "../streams/Counters.ts"
+import { type ChunkTarget, OperatorFailure } from "../streams/Stateless.ts"
+import type { Edge } from "./Edge.ts"
+import { jsonText } from "./JsonText.ts"
+import type { Message, Sized } from "./Message.ts"
+import type { HasWatermark, OutEdge } from "./OutEdge.ts"
+
+/** What a task tells the coordinator when a barrier has passed it. */
+export interface Report {
+  readonly task: string
+  readonly epoch: number
+  readonly operators: ReadonlyArray<OperatorBalance>
+  /** Rows sent and received on its incoming edges, both counted at the barrier. */
+  readonly edges: ReadonlyArray<EdgeBalance>
+  readonly sink?: SinkBalance
+  readonly prepared?: Prepared
+  /** Readers: where the epoch ends in their partition (rule C1). */
+  readonly position?: { readonly source: string; readonly partition: string; readonly next: Position | undefined }
+}
+
+/** Names of the partitions of a query, by lane: for errors and dead letters. */
+export interface LaneNames {
+  readonly source: (lane: number) => string
+  readonly partition: (lane: number) => string
+}
+
+/** An effect that a synchronous step left to be run before the step is done. */
+export type PendingEffect = Effect.Effect<void, unknown>
+
+export class Task implements HasWatermark {
+  readonly query: string
+  readonly name: string
+  /** The watermark that rows of this task's own operator carry downstream; -Infinity for readers. */
+  watermark = -Infinity
+  readonly out: Array<OutEdge> = []
+  readonly pending: Array<PendingEffect> = []
+  readonly #counters = new Map<string, Counters>()
+  readonly #held = new Map<string, () => number>()
+  readonly #lanes: LaneNames
+  readonly #partition: string | undefined
+  #dead: OutEdge | undefined
+
+  constructor(query: string, name: string, lanes: LaneNames, partition?: string) {
+    this.query = query
+    this.name = name
+    this.#lanes = lanes
+    this.#partition = partition
+  }
+
+  /** The counters of one operator in this task. */
+  counters(operator: string, held?: () => number): Counters {
+    let counters = this.#counters.get(operator)
+    if (counters === undefined) this.#counters.set(operator, (counters = new Counters()))
+    if (held !== undefined) this.#held.set(operator, held)
+    return counters
+  }
+
+  setDead(edge: OutEdge): void {
+    this.#dead = edge
+    this.out.push(edge)
+  }
+
+  balances(): ReadonlyArray<OperatorBalance> {
+    const all: Array<OperatorBalance> = []
+    for (const [operator, counters] of this.#counters) {
+      all.push(counters.balance(operator, this.#held.get(operator)?.() ?? 0, this.#partition))
+    }
+    return all
+  }
+
+  /** Sends dead letters on their way; the caller has counted them. */
+  bury(letters: ReadonlyArray<DeadLetter>): void {
+    let bytes = 0
+    for (const letter of letters) bytes += (letter.text?.length ?? 0) + (letter.base64?.length ?? 0) + 200
+    this.#dead?.stage({ length: letters.length, bytes, rows: letters } as Sized)
+  }
+
+  /** A dead letter of a row that was decoded: its bytes are the row as JSON. */
+  readonly buryRow = (operator: string, chunk: RowChunk, i: number, reason: DeadReason, detail: string): void => {
+    const lane = laneAt(chunk.order, i)
+    const known = typeof lane === "number" && chunk.order.lanes === undefined
+    const text = jsonText(chunk.rows[i])
+    const sub = subAt(chunk.order, i)
+    this.bury([
+      {
+        query: this.query,
+        operator,
+        source: known ? this.#lanes.source(lane) : "several",
+        partition: known ? this.#lanes.partition(lane) : "several",
+        place: known ? `row ${ordinalAt(chunk.order, i)}${sub === 0 ? "" : `, output ${sub}`}` : String(lane),
+        reason,
+        detail,
+        text: text.slice(0, Limits.deadLetterBytesMax),
+        truncated: text.length > Limits.deadLetterBytesMax
+      }
+    ])
+  }
+
+  /** What user code threw, as the typed error that ends the attempt. */
+  failure(thrown: unknown): Effect.Effect<never, unknown> {
+    if (!(thrown instanceof OperatorFailure)) return Effect.die(thrown)
+    const where = typeof thrown.lane === "number" ? `partition ${this.#lanes.partition(thrown.lane)}` : `key ${thrown.lane}`
+    return Effect.fail(
+      new QueryError({
+        reason: "UserCode",
+        query: this.query,
+        message: `the function of ${thrown.operator} threw on row ${thrown.ordinal} of ${where}: ${String(thrown.cause)}. Mend the function, or filter such rows before it`,
+        cause: thrown.cause
+      })
+    )
+  }
+
+  /** Runs the effects that steps left, which may leave more. */
+  readonly runPending: Effect.Effect<void, unknown> = Effect.gen({ self: this }, function* () {
+    while (this.pending.length > 0) yield* this.pending.shift() as PendingEffect
+  })
+
+  /** Sends all that is staged, with watermarks. Waits where an edge is full. */
+  readonly flush: Effect.Effect<void> = Effect.suspend(() => {
+    const messages: Array<{ readonly edge: Edge; readonly message: Message<Sized> }> = []
+    for (const out of this.out) out.collect(messages)
+    let i = 0
+    while (i < messages.length && messages[i].edge.tryOffer(messages[i].message)) i++
+    return i === messages.length ? Effect.void : sendFrom(messages, i)
+  })
+
+  /** Sends one control message on every edge. */
+  broadcast(message: Message<Sized>): Effect.Effect<void> {
+    return Effect.forEach(this.out, (out) => out.edge.offer(message), { discard: true })
+  }
+}
+
+const sendFrom = (
+  messages: ReadonlyArray<{ readonly edge: Edge; readonly message: Message<Sized> }>,
+  from: number
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    for (let i = from; i < messages.length; i++) yield* messages[i].edge.offer(messages[i].message)
+  })
+
+/** Pushes a chunk into operators; what user code throws becomes a failure of the effect. */
+export const pushInto = (task: Task, target: ChunkTarget, chunk: RowChunk): Effect.Effect<void, unknown> => {
+  try {
+    target.push(chunk)
+    return Effect.void
+  } catch (thrown) {
+    return task.failure(thrown)
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * From the logical plan to what runs: which sources, keyed stages and sinks there are, who consumes what, and the
+ * names under which operators appear in the ledger, errors and (later) checkpoints.
+ *
+ * Names are the user's, or derived from structure: the kind and its number in the order of the outputs.
+ */
+import type { OptionProblem } from "../model/Errors.ts"
+import type { AnySink, Mode, Sink } from "../model/Sink.ts"
+import type { Source } from "../model/Source.ts"
+import { factsOf, inputsOf } from "../streams/PlanFacts.ts"
+import type { DedupeNode, PlanNode, QueryPlan, RunningNode, SinkNode, SourceNode, WindowNode } from "../streams/Plan.ts"
+
+/** A sink with its requirements met: fibers inherit the services of the query. */
+export type ReadySink = Sink<unknown, Mode, unknown, never>
+
+/** A source with its requirements met. */
+export type ReadySource = Source<unknown, unknown, unknown, never>
+
+export type KeyedNode = WindowNode | RunningNode | DedupeNode
+
+export interface SinkStage {
+  /** The writer's name: unique in the query. */
+  readonly name: string
+  readonly role: "output" | "late" | "dead"
+  readonly sink: ReadySink
+  readonly mode: Mode
+  readonly identity: ReadonlyArray<string>
+  readonly keepMs: number | undefined
+}
+
+export interface Topology {
+  readonly sources: ReadonlyArray<SourceNode>
+  readonly keyed: ReadonlyArray<KeyedNode>
+  readonly sinks: ReadonlyArray<SinkStage>
+  readonly consumers: ReadonlyMap<PlanNode, ReadonlyArray<PlanNode | SinkNode>>
+  readonly nameOf: (node: PlanNode) => string
+  /** The stage of an output node, of a late sink, or of a source's (else the query's) dead letters. */
+  readonly stageOf: (at: SinkNode | AnySink) => SinkStage
+  readonly dead: SinkStage
+  /** Some aggregate breaks ties by the total order, so rows carry their place in it. */
+  readonly needsOrder: boolean
+  readonly problems: ReadonlyArray<OptionProblem>
+}
+
+const isKeyed = (node: PlanNode): node is KeyedNode =>
+  node.kind === "window" || node.kind === "running" || node.kind === "dedupe"
+
+/** Lays out a plan. `deadLetters` takes what no source's own dead-letter sink does. */
+export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
+  const consumers = new Map<PlanNode, Array<PlanNode | SinkNode>>()
+  const names = new Map<PlanNode, string>()
+  const problems: Array<OptionProblem> = []
+  const order: Array<PlanNode> = []
+  const counts = new Map<string, number>()
+  const taken = new Set<string>()
+
+  const visit = (node: PlanNode): void => {
+    if (names.has(node)) return
+    names.set(node, "")
+    for (const input of inputsOf(node)) {
+      visit(input)
+      link(input, node)
+    }
+    names.set(node, nameFor(node))
+    order.push(node)
+    problems.push(...node.problems)
+    if (node.kind === "source") problems.push(...(node.source.problems ?? []))
+  }
+  const link = (from: PlanNode, to: PlanNode | SinkNode): void => {
+    const known = consumers.get(from)
+    if (known === undefined) consumers.set(from, [to])
+    else known.push(to)
+  }
+  const nameFor = (node: PlanNode): string => {
+    const kind = node.kind === "source" ? `source ${node.source.name}` : node.kind
+    let name = node.name
+    while (name === undefined || taken.has(name)) {
+      const n = (counts.get(kind) ?? 0) + 1
+      counts.set(kind, n)
+      if (node.name !== undefined && n === 1) {
+        problems.push({ option: "EventStream.named", value: `"${node.name}"`, fix: "names two operators of one query" })
+      }
+      name = node.kind === "source" && n === 1 ? kind : `${kind}-${n}`
+    }
+    taken.add(name)
+    return name
+  }
+
+  const stages = new Map<unknown, SinkStage>()
+  const sinks: Array<SinkStage> = []
+  const addStage = (key: unknown, stage: SinkStage): SinkStage => {
+    const known = stages.get(key)
+    if (known !== undefined) return known
+    stages.set(key, stage)
+    sinks.push(stage)
+    problems.push(...(stage.sink.problems ?? []))
+    return stage
+  }
+  for (const output of plan.outputs) {
+    visit(output.sink.input)
+    link(output.sink.input, output.sink)
+    problems.push(...output.sink.problems)
+    addStage(output.sink, outputStage(output.name, output.sink))
+  }
+  checkShared(plan, problems)
+  for (const node of order) {
+    if ((node.kind === "window" || node.kind === "dedupe") && node.late.kind === "to") {
+      addStage(node.late.sink, sideStage(`late-${names.get(node) ?? ""}`, "late", node.late.sink))
+    }
+  }
+  for (const node of order) {
+    if (node.kind !== "source" || node.source.deadLetters === undefined) continue
+    addStage(node.source.deadLetters, sideStage(`dead-${stages.size}`, "dead", node.source.deadLetters))
+  }
+  const dead = addStage(deadLetters, sideStage("dead", "dead", deadLetters))
+
+  return {
+    sources: order.filter((node) => node.kind === "source"),
+    keyed: order.filter(isKeyed),
+    sinks,
+    consumers,
+    nameOf: (node) => names.get(node) ?? node.kind,
+    stageOf: (at) => stages.get(at) ?? dead,
+    dead,
+    needsOrder: order.some(
+      (node) => (node.kind === "window" || node.kind === "running") && node.aggregates.some((a) => a.spec.needsOrder)
+    ),
+    problems
+  }
+}
+
+const outputStage = (name: string, node: SinkNode): SinkStage => ({
+  name,
+  role: "output",
+  sink: node.sink as unknown as ReadySink,
+  mode: node.mode,
+  identity: factsOf(node.input).identity ?? [],
+  keepMs: node.keepMs
+})
+
+const sideStage = (name: string, role: "late" | "dead", sink: AnySink): SinkStage => ({
+  name,
+  role,
+  sink: sink as unknown as ReadySink,
+  mode: "append",
+  identity: [],
+  keepMs: undefined
+})
+
+/** Two outputs may share one sink only when it takes several writers (rule M1). */
+const checkShared = (plan: QueryPlan, problems: Array<OptionProblem>): void => {
+  const seen = new Map<unknown, string>()
+  for (const { name, sink } of plan.outputs) {
+    const other = seen.get(sink.sink)
+    if (other !== undefined && !sink.sink.features.multiWriter) {
+      problems.push({ option: `output ${name}`, value: sink.sink.name, fix: `is also the sink of output ${other}: give each its own` })
+    }
+    seen.set(sink.sink, name)
+  }
+}

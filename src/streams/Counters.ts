@@ -1,0 +1,42 @@
+/** Mutable counters behind an `OperatorBalance` (rule L1): one set per operator and task, plain additions. */
+import type { OperatorBalance } from "../model/Ledger.ts"
+
+export class Counters {
+  in = 0
+  forwarded = 0
+  filtered = 0
+  contributed = 0
+  late = 0
+  outside = 0
+  dead = 0
+  duplicate = 0
+  quarantined = 0
+  partlyLate = 0
+  settled = 0
+  readonly dropped = new Map<string, number>()
+
+  /** Counts rows dropped under a name the user chose. */
+  drop(name: string, rows: number): void {
+    this.dropped.set(name, (this.dropped.get(name) ?? 0) + rows)
+  }
+
+  balance(operator: string, held: number, partition?: string): OperatorBalance {
+    return {
+      operator,
+      ...(partition === undefined ? {} : { partition }),
+      in: this.in,
+      forwarded: this.forwarded,
+      filtered: this.filtered,
+      contributed: this.contributed,
+      late: this.late,
+      outside: this.outside,
+      dead: this.dead,
+      duplicate: this.duplicate,
+      quarantined: this.quarantined,
+      dropped: Object.fromEntries(this.dropped),
+      partlyLate: this.partlyLate,
+      held,
+      settled: this.settled
+    }
+  }
+}

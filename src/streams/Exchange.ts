@@ -1,0 +1,231 @@
+/**
+ * The hash exchange: deals the rows of a chunk to the receivers of a keyed operator, each key always to the same one.
+ * Rows are turned into the columns that the operator reads; a row whose key or aggregate input is unfit is refused
+ * here, before any state sees it.
+ */
+import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
+import type { Column } from "../model/Source.ts"
+import type { AggregateInput, AggregateSpec, BatchOrder } from "./aggregates/Aggregate.ts"
+import { batchOrder, type KeyedBatch } from "./KeyedBatch.ts"
+import { hashKey, KeyDictionary, keyProblem, receiverOf } from "./KeyDictionary.ts"
+import type { KeyColumnSpec, RowValue } from "./Plan.ts"
+
+/** A row that cannot be keyed or aggregated. */
+export interface RefusedRow {
+  readonly index: number
+  readonly reason: "key" | "aggregate-input"
+  readonly detail: string
+}
+
+/** One value per row of a chunk: the source's own column where there is one. */
+export const valuesOf = (chunk: RowChunk, value: RowValue): Column => {
+  if (value.field !== undefined) return chunk.column(value.field)
+  const rows = chunk.rows
+  const get = value.get ?? ((row: unknown) => fieldOf(row, value.label))
+  const out = new Array<unknown>(chunk.length)
+  for (let i = 0; i < chunk.length; i++) out[i] = get(rows[i])
+  return out
+}
+
+const show = (value: unknown): string =>
+  value === undefined ? "missing" : typeof value === "string" ? JSON.stringify(value.slice(0, 80)) : String(value)
+
+/** Reads an aggregate's input; rows that do not have a finite number where one is needed are refused. */
+const inputOf = (chunk: RowChunk, input: AggregateInput, refuse: (i: number, detail: string) => void): Column => {
+  if (input.type === "row" || input.value === undefined) return chunk.rows
+  const values = valuesOf(chunk, input.value)
+  if (input.type === "value" || values instanceof Int32Array) return values
+  const n = chunk.length
+  if (values instanceof Float64Array) {
+    for (let i = 0; i < n; i++) {
+      if (values[i] - values[i] !== 0) refuse(i, `${input.value.label} is ${values[i]}, not a finite number`)
+    }
+    return values
+  }
+  const numbers = new Float64Array(n)
+  for (let i = 0; i < n; i++) {
+    const v = values[i]
+    if (typeof v === "number" && v - v === 0) numbers[i] = v
+    else if (typeof v === "bigint") return mixedOf(values, input.value.label, refuse)
+    else refuse(i, `${input.value.label} is ${show(v)}, not a finite number`)
+  }
+  return numbers
+}
+
+const mixedOf = (values: ReadonlyArray<unknown>, label: string, refuse: (i: number, detail: string) => void): Column => {
+  const out = values.slice()
+  for (let i = 0; i < out.length; i++) {
+    const v = out[i]
+    if (typeof v === "bigint" || (typeof v === "number" && v - v === 0)) continue
+    refuse(i, `${label} is ${show(v)}, not a finite number`)
+    out[i] = 0
+  }
+  return out
+}
+
+export interface KeyedExchangeOptions {
+  readonly key: ReadonlyArray<KeyColumnSpec>
+  readonly aggregates: ReadonlyArray<AggregateSpec>
+  readonly receivers: number
+  /** Row values travel too: for a late output. */
+  readonly needsRows: boolean
+  readonly needsOrder: boolean
+}
+
+/** One sender's side of a keyed exchange. */
+export class KeyedExchange {
+  readonly #o: KeyedExchangeOptions
+  readonly #dictionary: KeyDictionary
+  #entries = new Int32Array(1024)
+
+  constructor(options: KeyedExchangeOptions) {
+    this.#o = options
+    this.#dictionary = new KeyDictionary(options.key.length, options.receivers)
+  }
+
+  /** Deals a chunk: `send` is called at most once per receiver. Returns the rows refused, ascending by index. */
+  deal(chunk: RowChunk, send: (receiver: number, batch: KeyedBatch) => void): ReadonlyArray<RefusedRow> {
+    const n = chunk.length
+    const { receivers, aggregates, key } = this.#o
+    this.#dictionary.renew()
+    let refused: Map<number, RefusedRow> | undefined
+    const refuse = (reason: RefusedRow["reason"]) => (index: number, detail: string) => {
+      refused ??= new Map()
+      if (!refused.has(index)) refused.set(index, { index, reason, detail })
+    }
+    const columns = key.map((column) => valuesOf(chunk, column.value))
+    const inputs = aggregates.map((spec) =>
+      spec.input === undefined ? undefined : inputOf(chunk, spec.input, refuse("aggregate-input"))
+    )
+    if (this.#entries.length < n) this.#entries = new Int32Array(n)
+    const entries = this.#entries
+    const sizes = new Int32Array(receivers)
+    const dictionary = this.#dictionary
+    for (let i = 0; i < n; i++) {
+      if (refused !== undefined && refused.has(i)) {
+        entries[i] = -1
+        continue
+      }
+      const entry = dictionary.entryAt(columns, i)
+      entries[i] = entry
+      if (entry < 0) this.#refuseKey(columns, i, refuse("key"))
+      else sizes[dictionary.receivers[entry]]++
+    }
+    if (receivers === 1 && refused === undefined) send(0, this.#whole(chunk, inputs))
+    else this.#split(chunk, inputs, sizes, send)
+    return refused === undefined ? [] : [...refused.values()].sort((a, b) => a.index - b.index)
+  }
+
+  #refuseKey(columns: ReadonlyArray<Column>, i: number, refuse: (i: number, detail: string) => void): void {
+    for (let c = 0; c < columns.length; c++) {
+      const problem = keyProblem(columns[c][i])
+      if (problem !== undefined) return refuse(i, `key column ${this.#o.key[c].name} ${problem}`)
+    }
+  }
+
+  /** One receiver, nothing refused: the chunk's own columns go, uncopied. */
+  #whole(chunk: RowChunk, inputs: ReadonlyArray<Column | undefined>): KeyedBatch {
+    const n = chunk.length
+    return {
+      length: n,
+      delta: this.#dictionary.takeDelta(0),
+      numbers: this.#entries.slice(0, n),
+      times: chunk.times,
+      watermarks: chunk.watermarks,
+      inputs,
+      rows: this.#o.needsRows ? chunk.rows : undefined,
+      order: this.#o.needsOrder ? batchOrder(chunk.times, chunk.order, n, (j) => j) : undefined,
+      bytes: n * (20 + inputs.length * 8) + (this.#o.needsRows ? chunk.bytes : 0)
+    }
+  }
+
+  #split(
+    chunk: RowChunk,
+    inputs: ReadonlyArray<Column | undefined>,
+    sizes: Int32Array,
+    send: (receiver: number, batch: KeyedBatch) => void
+  ): void {
+    const n = chunk.length
+    const picks = Array.from(sizes, (size) => new Int32Array(size))
+    const numbers = Array.from(sizes, (size) => new Int32Array(size))
+    const at = new Int32Array(sizes.length)
+    const { receivers, numbers: own } = this.#dictionary
+    for (let i = 0; i < n; i++) {
+      const entry = this.#entries[i]
+      if (entry < 0) continue
+      const receiver = receivers[entry]
+      const j = at[receiver]++
+      picks[receiver][j] = i
+      numbers[receiver][j] = own[entry]
+    }
+    for (let receiver = 0; receiver < sizes.length; receiver++) {
+      if (sizes[receiver] > 0) send(receiver, this.#part(chunk, inputs, receiver, picks[receiver], numbers[receiver]))
+    }
+  }
+
+  #part(
+    chunk: RowChunk,
+    inputs: ReadonlyArray<Column | undefined>,
+    receiver: number,
+    pick: Int32Array,
+    numbers: Int32Array
+  ): KeyedBatch {
+    const n = pick.length
+    const times = chunk.times.length === 0 ? chunk.times : gather(chunk.times, pick)
+    let order: BatchOrder | undefined
+    if (this.#o.needsOrder) order = batchOrder(times, chunk.order, n, (j) => pick[j])
+    return {
+      length: n,
+      delta: this.#dictionary.takeDelta(receiver),
+      numbers,
+      times,
+      watermarks: chunk.watermarks.length === 0 ? chunk.watermarks : gather(chunk.watermarks, pick),
+      inputs: inputs.map((input) => (input === undefined ? undefined : gatherColumn(input, pick))),
+      rows: this.#o.needsRows ? gatherColumn(chunk.rows, pick) as ReadonlyArray<unknown> : undefined,
+      order,
+      bytes: n * (20 + inputs.length * 8) + (this.#o.needsRows ? Math.ceil((chunk.bytes * n) / chunk.length) : 0)
+    }
+  }
+}
+
+const gather = (from: Float64Array, pick: Int32Array): Float64Array => {
+  const out = new Float64Array(pick.length)
+  for (let j = 0; j < pick.length; j++) out[j] = from[pick[j]]
+  return out
+}
+
+const gatherColumn = (from: Column, pick: Int32Array): Column => {
+  if (from instanceof Float64Array) return gather(from, pick)
+  const out = new Array<unknown>(pick.length)
+  for (let j = 0; j < pick.length; j++) out[j] = from[pick[j]]
+  return out
+}
+
+/** Deals whole rows by the hash of an id: the exchange before `dedupe`, where almost every key is new. */
+export const dealById = (
+  chunk: RowChunk,
+  id: RowValue,
+  receivers: number,
+  send: (receiver: number, chunk: RowChunk) => void
+): ReadonlyArray<RefusedRow> => {
+  const n = chunk.length
+  const ids = valuesOf(chunk, id)
+  const refused: Array<RefusedRow> = []
+  const picks = Array.from({ length: receivers }, () => new Int32Array(n))
+  const sizes = new Int32Array(receivers)
+  for (let i = 0; i < n; i++) {
+    const value = ids[i]
+    const problem = keyProblem(value)
+    if (problem !== undefined) {
+      refused.push({ index: i, reason: "key", detail: `dedupe id ${id.label} ${problem}` })
+      continue
+    }
+    const receiver = receivers === 1 ? 0 : receiverOf(hashKey([value as string | number | boolean | bigint]), receivers)
+    picks[receiver][sizes[receiver]++] = i
+  }
+  for (let receiver = 0; receiver < receivers; receiver++) {
+    const size = sizes[receiver]
+    if (size > 0) send(receiver, size === n ? chunk : chunk.pick(picks[receiver], size))
+  }
+  return refused
+}

@@ -1,0 +1,248 @@
+/**
+ * Keys on their way through a hash exchange. The sender gives every distinct key a small number per receiver and sends
+ * the key itself once; the receiver maps the sender's numbers to its own. So an event costs one map look-up, and its
+ * key is hashed once in a sender's memory, not once per event.
+ *
+ * Bounds: a sender forgets everything after `Limits.keyDictionaryEntriesMax` keys and starts a new generation; a
+ * receiver frees a key when neither its state nor any sender's generation refers to it (rule A7).
+ */
+import { hashValue } from "../model/Hash.ts"
+import { Limits } from "../model/Limits.ts"
+import type { Column } from "../model/Source.ts"
+
+/** A key as the values of its columns, in order. */
+export type KeyTuple = ReadonlyArray<string | number | boolean | bigint>
+
+/** Why a value cannot be a key column, or undefined when it can. */
+export const keyProblem = (value: unknown): string | undefined => {
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+    case "bigint":
+      return undefined
+    case "number":
+      return Number.isNaN(value) ? "is NaN" : undefined
+    default:
+      return value === null ? "is null" : `is ${typeof value === "object" ? "an object" : typeof value}`
+  }
+}
+
+/** Stable across processes: decides key group and receiver (rule C11). */
+export const hashKey = (tuple: KeyTuple): number => {
+  let h = 0x9e3779b9
+  for (const value of tuple) h = (Math.imul(h, 31) + hashValue(value)) | 0
+  return h >>> 0
+}
+
+/** The receiver of a key: key groups are dealt to receivers in equal runs. */
+export const receiverOf = (hash: number, parallelism: number): number =>
+  Math.floor(((hash % Limits.keyGroups) * parallelism) / Limits.keyGroups)
+
+type Level = Map<unknown, number | Level>
+
+/** A map from tuples to numbers, one `Map` per column: composite keys are never concatenated (ARCHITECTURE 6). */
+export class TupleIndex {
+  readonly #depth: number
+  readonly #root: Level = new Map()
+  #unkeyed = -1
+
+  constructor(depth: number) {
+    this.#depth = depth
+  }
+
+  /** The number of the tuple whose column c is `columns[c][i]`, or -1. */
+  getAt(columns: ReadonlyArray<Column>, i: number): number {
+    if (this.#depth === 1) return (this.#root.get(columns[0][i]) as number | undefined) ?? -1
+    if (this.#depth === 0) return this.#unkeyed
+    let level = this.#root
+    for (let c = 0; c < this.#depth - 1; c++) {
+      const next = level.get(columns[c][i])
+      if (next === undefined) return -1
+      level = next as Level
+    }
+    return (level.get(columns[this.#depth - 1][i]) as number | undefined) ?? -1
+  }
+
+  get(tuple: KeyTuple): number {
+    return this.getAt(tuple.map((value) => [value]), 0)
+  }
+
+  set(tuple: KeyTuple, id: number): void {
+    if (this.#depth === 0) {
+      this.#unkeyed = id
+      return
+    }
+    let level = this.#root
+    for (let c = 0; c < this.#depth - 1; c++) {
+      let next = level.get(tuple[c]) as Level | undefined
+      if (next === undefined) level.set(tuple[c], (next = new Map()))
+      level = next
+    }
+    level.set(tuple[this.#depth - 1], id)
+  }
+
+  delete(tuple: KeyTuple): void {
+    if (this.#depth === 0) {
+      this.#unkeyed = -1
+      return
+    }
+    const path: Array<Level> = [this.#root]
+    for (let c = 0; c < this.#depth - 1; c++) path.push(path[c].get(tuple[c]) as Level)
+    for (let c = this.#depth - 1; c >= 0; c--) {
+      path[c].delete(tuple[c])
+      if (path[c].size > 0) return
+    }
+  }
+}
+
+/** The keys that a batch speaks of for the first time: numbers `first..first + keys.length)` of a generation. */
+export interface KeyDelta {
+  readonly generation: number
+  readonly first: number
+  readonly keys: ReadonlyArray<KeyTuple>
+}
+
+/** The sender's side: one per exchange port of a task. */
+export class KeyDictionary {
+  readonly #columns: number
+  readonly #receivers: number
+  readonly #entriesMax: number
+  #index: TupleIndex
+  #size = 0
+  /** Receiver of each entry, and its number there. */
+  receivers = new Int32Array(64)
+  numbers = new Int32Array(64)
+  readonly #sizes: Array<number>
+  readonly #fresh: Array<Array<KeyTuple>>
+  #generation = 0
+
+  constructor(columns: number, receivers: number, entriesMax: number = Limits.keyDictionaryEntriesMax) {
+    this.#columns = columns
+    this.#receivers = receivers
+    this.#entriesMax = entriesMax
+    this.#index = new TupleIndex(columns)
+    this.#sizes = new Array<number>(receivers).fill(0)
+    this.#fresh = Array.from({ length: receivers }, () => [])
+  }
+
+  /** Starts a new generation when the present one is full; call between batches. */
+  renew(): void {
+    if (this.#size < this.#entriesMax) return
+    this.#index = new TupleIndex(this.#columns)
+    this.#size = 0
+    this.#sizes.fill(0)
+    this.#generation++
+  }
+
+  /** The entry of row i, or -1 when a key column holds what cannot be a key (see {@link keyProblem}). */
+  entryAt(columns: ReadonlyArray<Column>, i: number): number {
+    const found = this.#index.getAt(columns, i)
+    return found >= 0 ? found : this.#intern(columns, i)
+  }
+
+  #intern(columns: ReadonlyArray<Column>, i: number): number {
+    const tuple = new Array<string | number | boolean | bigint>(this.#columns)
+    for (let c = 0; c < this.#columns; c++) {
+      const value = columns[c][i]
+      if (keyProblem(value) !== undefined) return -1
+      tuple[c] = Object.is(value, -0) ? 0 : (value as string | number | boolean | bigint)
+    }
+    const entry = this.#size++
+    if (entry >= this.receivers.length) this.#grow()
+    const receiver = this.#receivers === 1 ? 0 : receiverOf(hashKey(tuple), this.#receivers)
+    this.receivers[entry] = receiver
+    this.numbers[entry] = this.#sizes[receiver]++
+    this.#fresh[receiver].push(tuple)
+    this.#index.set(tuple, entry)
+    return entry
+  }
+
+  #grow(): void {
+    const receivers = new Int32Array(this.receivers.length * 2)
+    receivers.set(this.receivers)
+    this.receivers = receivers
+    const numbers = new Int32Array(this.numbers.length * 2)
+    numbers.set(this.numbers)
+    this.numbers = numbers
+  }
+
+  /** What `receiver` has not been told yet; telling it is the caller's duty. */
+  takeDelta(receiver: number): KeyDelta {
+    const keys = this.#fresh[receiver]
+    if (keys.length > 0) this.#fresh[receiver] = []
+    return { generation: this.#generation, first: this.#sizes[receiver] - keys.length, keys }
+  }
+}
+
+/** The receiver's side: one per task, with one mapping per incoming edge. */
+export class KeyTable {
+  readonly #index: TupleIndex
+  readonly #keys: Array<KeyTuple | undefined> = []
+  readonly #free: Array<number> = []
+  #references = new Int32Array(64)
+  readonly #edges: Array<{ generation: number; size: number; ids: Int32Array }> = []
+  /** Keys known now. */
+  size = 0
+
+  constructor(columns: number) {
+    this.#index = new TupleIndex(columns)
+  }
+
+  keyOf(id: number): KeyTuple {
+    return this.#keys[id] as KeyTuple
+  }
+
+  retain(id: number): void {
+    this.#references[id]++
+  }
+
+  release(id: number): void {
+    if (--this.#references[id] > 0) return
+    this.#index.delete(this.keyOf(id))
+    this.#keys[id] = undefined
+    this.#free.push(id)
+    this.size--
+  }
+
+  /** The id of a key, made when it is new. The caller retains it before it releases anything else. */
+  idOf(tuple: KeyTuple): number {
+    const found = this.#index.get(tuple)
+    if (found >= 0) return found
+    const id = this.#free.pop() ?? this.#keys.length
+    this.#keys[id] = tuple
+    if (id >= this.#references.length) {
+      const references = new Int32Array(this.#references.length * 2)
+      references.set(this.#references)
+      this.#references = references
+    }
+    this.#index.set(tuple, id)
+    this.size++
+    return id
+  }
+
+  /** Learns a delta from edge `edge` and returns that edge's map: sender's number -> id. */
+  learn(edge: number, delta: KeyDelta): Int32Array {
+    let known = this.#edges[edge]
+    if (known === undefined) known = this.#edges[edge] = { generation: delta.generation, size: 0, ids: new Int32Array(64) }
+    if (known.generation !== delta.generation) {
+      const old = known
+      known = this.#edges[edge] = { generation: delta.generation, size: 0, ids: new Int32Array(64) }
+      this.#add(known, delta.keys)
+      for (let n = 0; n < old.size; n++) this.release(old.ids[n])
+    } else this.#add(known, delta.keys)
+    return known.ids
+  }
+
+  #add(edge: { size: number; ids: Int32Array }, keys: ReadonlyArray<KeyTuple>): void {
+    while (edge.size + keys.length > edge.ids.length) {
+      const ids = new Int32Array(edge.ids.length * 2)
+      ids.set(edge.ids)
+      edge.ids = ids
+    }
+    for (const key of keys) {
+      const id = this.idOf(key)
+      this.retain(id)
+      edge.ids[edge.size++] = id
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Rows on their way to a keyed operator: key numbers, event times, watermarks and the columns that its aggregates
+ * read. Row values themselves travel only when someone needs them (a late output, rows kept for a reducer).
+ */
+import type { RowChunk, RowOrder } from "../model/RowChunk.ts"
+import type { Column } from "../model/Source.ts"
+import type { BatchOrder } from "./aggregates/Aggregate.ts"
+import type { KeyDelta } from "./KeyDictionary.ts"
+
+export interface KeyedBatch {
+  readonly length: number
+  readonly delta: KeyDelta
+  /** The sender's number of each row's key. */
+  readonly numbers: Int32Array
+  readonly times: Float64Array
+  /** W_p before each row (rule T4). */
+  readonly watermarks: Float64Array
+  /** One column per aggregate; undefined for an aggregate that reads nothing. */
+  readonly inputs: ReadonlyArray<Column | undefined>
+  readonly rows: ReadonlyArray<unknown> | undefined
+  readonly order: BatchOrder | undefined
+  readonly bytes: number
+}
+
+/** What a keyed operator does with rows; the fiber shell round it moves the messages. */
+export interface KeyedOperator<In> {
+  /** Takes rows of one edge. */
+  readonly process: (edge: number, batch: In, out: OperatorOutput) => void
+  /** W_op rises to `watermark` (+Infinity: the input has ended, rule T11). Called with rising values only. */
+  readonly advance: (watermark: number, out: OperatorOutput) => void
+  /** A barrier: an updating operator emits what changed in the epoch. */
+  readonly barrier: (out: OperatorOutput) => void
+  /** Rows in state now, read from the accumulators (rule L2). */
+  readonly held: () => number
+  /** Keys known now, for progress. */
+  readonly keys: () => number
+}
+
+/** Where an operator puts its results; plain calls, no Effect. */
+export interface OperatorOutput {
+  readonly emit: (chunk: RowChunk) => void
+  readonly late: (rows: ReadonlyArray<unknown>) => void
+}
+
+/** The order of a batch as columns, for aggregates that break ties by it. */
+export const batchOrder = (
+  times: Float64Array,
+  order: RowOrder,
+  n: number,
+  at: (j: number) => number
+): BatchOrder => {
+  const lanes = new Array<string | number>(n)
+  const ordinals = new Float64Array(n)
+  const subs = new Float64Array(n)
+  for (let j = 0; j < n; j++) {
+    const i = at(j)
+    lanes[j] = order.lanes === undefined ? order.lane : order.lanes[i]
+    ordinals[j] = order.ordinals === undefined ? order.first + i : order.ordinals[i]
+    subs[j] = order.subs === undefined ? 0 : order.subs[i]
+  }
+  return { times, lanes, ordinals, subs }
+}

@@ -1,0 +1,151 @@
+/**
+ * The fused operators: they take a chunk, count what becomes of its rows, and push chunks on, in one synchronous step.
+ * An operator runs in the fiber of the actor before it; only keyed operators and sinks have fibers of their own.
+ */
+import { ordinalAt, RowChunk, laneAt, subAt } from "../model/RowChunk.ts"
+import type { DeadReason } from "../model/DeadLetter.ts"
+import type { Counters } from "./Counters.ts"
+import type { WatermarkGenerator } from "./Watermark.ts"
+
+/** Anything that takes chunks. */
+export interface ChunkTarget {
+  readonly push: (chunk: RowChunk) => void
+}
+
+/** User code threw. The task that runs the operator turns this into a `QueryError`. */
+export class OperatorFailure extends Error {
+  readonly operator: string
+  readonly lane: string | number
+  readonly ordinal: number
+  constructor(operator: string, chunk: RowChunk, i: number, cause: unknown) {
+    super(`${operator} threw`, { cause })
+    this.operator = operator
+    this.lane = laneAt(chunk.order, i)
+    this.ordinal = ordinalAt(chunk.order, i)
+  }
+}
+
+/** Takes rows that an operator gives up on: `note(chunk, i, reason, detail)`. */
+export type DeadRowTaker = (operator: string, chunk: RowChunk, i: number, reason: DeadReason, detail: string) => void
+
+export const mapOperator = (
+  operator: string,
+  f: (row: unknown) => unknown,
+  counters: Counters,
+  next: ChunkTarget
+): ChunkTarget => ({
+  push: (chunk) => {
+    const { rows, length: n } = chunk
+    const out = new Array<unknown>(n)
+    let i = 0
+    try {
+      for (; i < n; i++) out[i] = f(rows[i])
+    } catch (cause) {
+      throw new OperatorFailure(operator, chunk, i, cause)
+    }
+    counters.in += n
+    counters.forwarded += n
+    next.push(chunk.withRows(out))
+  }
+})
+
+export const filterOperator = (
+  operator: string,
+  keep: (row: unknown) => boolean,
+  counters: Counters,
+  next: ChunkTarget
+): ChunkTarget => ({
+  push: (chunk) => {
+    const { rows, length: n } = chunk
+    const kept = new Int32Array(n)
+    let count = 0
+    let i = 0
+    try {
+      for (; i < n; i++) if (keep(rows[i])) kept[count++] = i
+    } catch (cause) {
+      throw new OperatorFailure(operator, chunk, i, cause)
+    }
+    counters.in += n
+    counters.forwarded += count
+    counters.filtered += n - count
+    if (count === n) next.push(chunk)
+    else if (count > 0) next.push(chunk.pick(kept, count))
+  }
+})
+
+/** The input is forwarded, its outputs are new rows of the next edge (rule L1), told apart by their index. */
+export const flatMapOperator = (
+  operator: string,
+  f: (row: unknown) => Iterable<unknown>,
+  counters: Counters,
+  next: ChunkTarget
+): ChunkTarget => ({
+  push: (chunk) => {
+    const { rows, length: n } = chunk
+    const out: Array<unknown> = []
+    const from: Array<number> = []
+    const subs: Array<number> = []
+    let i = 0
+    try {
+      for (; i < n; i++) {
+        let sub = subAt(chunk.order, i) * 65_536
+        for (const row of f(rows[i])) {
+          out.push(row)
+          from.push(i)
+          subs.push(sub++)
+        }
+      }
+    } catch (cause) {
+      throw new OperatorFailure(operator, chunk, i, cause)
+    }
+    counters.in += n
+    counters.forwarded += n
+    if (out.length > 0) next.push(chunk.pick(Int32Array.from(from), out.length, out, Float64Array.from(subs)))
+  }
+})
+
+/** Tells the branches of a stream that is joined with itself apart in the total order. */
+export const unionBranch = (branch: 0 | 1, next: ChunkTarget): ChunkTarget => ({
+  push: (chunk) => {
+    const subs = new Float64Array(chunk.length)
+    for (let i = 0; i < subs.length; i++) subs[i] = subAt(chunk.order, i) * 2 + branch
+    next.push(chunk.withSubs(subs))
+  }
+})
+
+/** Gives rows their event time and W_p; refuses what has none and what the clock guard quarantines (T1, T2, T8). */
+export const eventTimeOperator = (
+  operator: string,
+  generator: WatermarkGenerator,
+  counters: Counters,
+  now: () => number,
+  dead: DeadRowTaker,
+  next: ChunkTarget
+): ChunkTarget => ({
+  push: (chunk) => {
+    let timed: ReturnType<WatermarkGenerator["process"]>
+    try {
+      timed = generator.process(chunk, now())
+    } catch (cause) {
+      throw new OperatorFailure(operator, chunk, 0, cause)
+    }
+    counters.in += chunk.length
+    for (const i of timed.untimed) dead(operator, chunk, i, "event-time", "event time is missing or is no instant")
+    for (const i of timed.quarantined) dead(operator, chunk, i, "future-dated", "event time is too far ahead (clock guard)")
+    counters.dead += timed.untimed.length
+    counters.quarantined += timed.quarantined.length
+    if (timed.chunk === undefined) return
+    counters.forwarded += timed.chunk.length
+    next.push(timed.chunk)
+  }
+})
+
+/** Pushes to several targets in turn. */
+export const fanOut = (targets: ReadonlyArray<ChunkTarget>): ChunkTarget =>
+  targets.length === 1
+    ? targets[0]
+    : {
+        push: (chunk) => {
+          for (const target of targets) target.push(chunk)
+        }
+      }

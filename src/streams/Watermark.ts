@@ -1,0 +1,122 @@
+/**
+ * Where a watermark is computed: one generator per partition and `withEventTime` (rule T2).
+ *
+ * Invariant: the watermark never goes back. For each row the generator notes W_p *before* the row, in the partition's
+ * order; nothing that is filtered later can change it. Bounded: highest event time so far minus the bound; explicit:
+ * the highest value of the user's function. The clock guard (T8) takes rows out before they can move it.
+ */
+import { eventTimeMs } from "../model/EventTime.ts"
+import { Limits } from "../model/Limits.ts"
+import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
+import type { EventTimeSpec } from "./Plan.ts"
+
+/** What became of the rows of one chunk. Indices are of the chunk that came in. */
+export interface TimedRows {
+  /** The rows that go on, with times and watermarks; undefined when none does. */
+  readonly chunk: RowChunk | undefined
+  /** Rows whose event time is missing or no instant. */
+  readonly untimed: ReadonlyArray<number>
+  /** Rows that the clock guard refuses. */
+  readonly quarantined: ReadonlyArray<number>
+}
+
+const nothing: ReadonlyArray<number> = []
+
+/** Whole milliseconds in the range of a JavaScript `Date`. */
+const isInstant = (v: number): boolean => v === Math.floor(v) && v >= -8.64e15 && v <= 8.64e15
+
+/** The guard's bound in ms, or undefined when it is off (T8: on by default only where the source has append times). */
+export const futureSkewMs = (spec: EventTimeSpec, hasAppendTime: boolean): number | undefined => {
+  if (spec.maxFutureSkewMs === "off") return undefined
+  if (spec.maxFutureSkewMs !== undefined) return spec.maxFutureSkewMs
+  if (!hasAppendTime) return undefined
+  return Math.max(Limits.maxFutureSkewFloorMs, Math.min(Limits.maxFutureSkewDefaultMs, spec.outOfOrdernessMs))
+}
+
+export class WatermarkGenerator {
+  readonly #spec: EventTimeSpec
+  readonly #skewMs: number | undefined
+  /** W_p; -Infinity is "none yet". */
+  watermark = -Infinity
+
+  constructor(spec: EventTimeSpec, hasAppendTime: boolean) {
+    this.#spec = spec
+    this.#skewMs = futureSkewMs(spec, hasAppendTime)
+  }
+
+  /** Whether the clock guard compares with the time of ingestion, which the caller then has to give. */
+  get needsIngestionTime(): boolean {
+    return this.#skewMs !== undefined
+  }
+
+  /** T7, T12: an idle or new partition is raised by others. Returns whether it rose. */
+  raise(watermark: number): boolean {
+    if (watermark <= this.watermark) return false
+    this.watermark = watermark
+    return true
+  }
+
+  /** Times a chunk. `nowMs` is the ingestion time, for the clock guard of sources without append times. */
+  process(chunk: RowChunk, nowMs: number): TimedRows {
+    const n = chunk.length
+    const times = this.#times(chunk)
+    const watermarks = new Float64Array(n)
+    const append = chunk.appendTimes
+    const skew = this.#skewMs ?? Infinity
+    const bound = this.#spec.outOfOrdernessMs
+    const explicit = this.#spec.explicit
+    let refused: { untimed: Array<number>; quarantined: Array<number> } | undefined
+    let watermark = this.watermark
+    for (let i = 0; i < n; i++) {
+      const t = times[i]
+      watermarks[i] = watermark
+      if (t !== t) {
+        ;(refused ??= { untimed: [], quarantined: [] }).untimed.push(i)
+        continue
+      }
+      if (t > (append === undefined ? nowMs : append[i]) + skew) {
+        ;(refused ??= { untimed: [], quarantined: [] }).quarantined.push(i)
+        continue
+      }
+      const said = explicit === undefined ? t - bound : eventTimeMs(explicit(chunk.rows[i]), this.#spec.zone)
+      if (said > watermark) watermark = said
+    }
+    this.watermark = watermark
+    const timed = chunk.timed(times, watermarks)
+    if (refused === undefined) return { chunk: timed, untimed: nothing, quarantined: nothing }
+    return { chunk: without(timed, refused.untimed, refused.quarantined), ...refused }
+  }
+
+  #times(chunk: RowChunk): Float64Array {
+    const { field, get } = this.#spec.time
+    const zone = this.#spec.zone
+    const n = chunk.length
+    const own = field !== undefined && chunk.columns !== undefined && Object.hasOwn(chunk.columns, field)
+    const column = own ? chunk.column(field) : undefined
+    const times = new Float64Array(n)
+    if (column instanceof Float64Array) {
+      for (let i = 0; i < n; i++) times[i] = isInstant(column[i]) ? column[i] : eventTimeMs(column[i], zone)
+    } else if (column !== undefined) {
+      for (let i = 0; i < n; i++) times[i] = eventTimeMs(column[i], zone)
+    } else if (field !== undefined) {
+      const rows = chunk.rows
+      for (let i = 0; i < n; i++) times[i] = eventTimeMs(fieldOf(rows[i], field), zone)
+    } else if (get !== undefined) {
+      const rows = chunk.rows
+      for (let i = 0; i < n; i++) times[i] = eventTimeMs(get(rows[i]), zone)
+    }
+    return times
+  }
+}
+
+const without = (
+  chunk: RowChunk,
+  untimed: ReadonlyArray<number>,
+  quarantined: ReadonlyArray<number>
+): RowChunk | undefined => {
+  const refused = new Set([...untimed, ...quarantined])
+  const kept = new Int32Array(chunk.length)
+  let n = 0
+  for (let i = 0; i < chunk.length; i++) if (!refused.has(i)) kept[n++] = i
+  return n === 0 ? undefined : chunk.pick(kept, n)
+}

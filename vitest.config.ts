@@ -1,7 +1,20 @@
 import { defineConfig } from "vitest/config"
+import { closingLine } from "./scripts/require-all.ts"
+
+const requireAll = process.env.TIDEMARK_REQUIRE_ALL === "1"
+
+/** Tests read `tidemark` from src by the condition that package.json names, so no build comes first; the others are Vite's own. */
+const conditions = ["tidemark-source", "module", "node", "development|production"]
 
 export default defineConfig({
-  resolve: { conditions: ["tidemark-source"] },
-  ssr: { resolve: { conditions: ["tidemark-source"] } },
-  test: { include: ["test/**/*.test.ts", "property-tests/**/*.test.ts"], testTimeout: 30_000 }
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ["test/**/*.test.ts", "property-tests/**/*.test.ts"],
+    execArgv: ["--conditions=tidemark-source"],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    allowOnly: !requireAll && process.env.CI !== "true",
+    reporters: ["default", closingLine(requireAll)]
+  }
 })

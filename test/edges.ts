@@ -1,0 +1,26 @@
+/**
+ * The edges: the few files of src that may touch what the simulator cannot control, each with its uses and a reason.
+ *
+ * Everything else gets time, randomness, files and sockets from services. Read by `tidy.test.ts`, which fails when a
+ * use is not listed and when a listed one is gone, and by `oxlint.config.ts` for the folders that import no `node:*`.
+ */
+
+/** What an edge may touch; `node:...` is an import of that module, of which `node:buffer` and the like are no use. */
+export type Use =
+  | `node:${string}`
+  | "Date.now" // also `Date()` and `new Date()` without a time
+  | "Math.random" // also `crypto.randomUUID` and `crypto.getRandomValues`
+  | "timers" // setTimeout, setInterval, setImmediate and clearing them
+  | "performance"
+  | "process"
+  | "console"
+
+/** One file, the uses it has, and why a service would not do. */
+export interface Edge {
+  readonly file: string
+  readonly uses: ReadonlyArray<Use>
+  readonly because: string
+}
+
+/** The whole list, by file name. */
+export const edges: ReadonlyArray<Edge> = []

@@ -1,0 +1,139 @@
+/**
+ * The house rules, as a test over the files that git tracks: sizes, edges, docs, types, leftovers, addresses, and
+ * that every rule of the semantics built so far is named by a test. Import directions are the linter's part.
+ */
+import { describe, expect, it } from "vitest"
+import { edges } from "./edges.ts"
+import { hasHeader, parse, textOf, tracked, undocumented, untyped, usesOf } from "./house.ts"
+
+const linesMax = 400
+
+/** The numbered rules of the semantics that are built; each is named by at least one test file. */
+const rules: ReadonlyArray<string> = []
+
+const code = tracked.filter((file) => /^(src|test|property-tests|bench|examples|scripts)\/.*\.(ts|mjs)$/.test(file))
+const modules = code.filter((file) => file.startsWith("src/")).map((file) => parse(file, textOf(file) as string))
+const planted = (text: string) => parse("src/planted.ts", text)
+
+/** Every line of the given files that matches, as `file:line: text`. */
+const lines = (files: ReadonlyArray<string>, pattern: RegExp): ReadonlyArray<string> =>
+  files.flatMap((file) =>
+    (textOf(file) ?? "")
+      .split("\n")
+      .flatMap((line, i) => (pattern.test(line) ? [`${file}:${i + 1}: ${line.trim().slice(0, 100)}`] : []))
+  )
+
+describe("sizes", () => {
+  it(`no code file is longer than ${linesMax} lines`, () => {
+    const long = code.map((file) => [file, (textOf(file) as string).split("\n").length - 1] as const)
+    expect(long.filter(([, length]) => length > linesMax)).toEqual([])
+  })
+})
+
+describe("edges: clocks, randomness, timers, processes and Node's modules stay in the files listed", () => {
+  it.each(modules.map((module) => [module.file, module] as const))("%s", (file, module) => {
+    const listed = edges.find((edge) => edge.file === file)?.uses ?? []
+    expect([...usesOf(module)].toSorted()).toEqual([...listed].toSorted())
+  })
+
+  it("every file listed is there, once, with a reason", () => {
+    const files = edges.map((edge) => edge.file)
+    expect(files.filter((file) => !tracked.includes(file))).toEqual([])
+    expect(files).toEqual([...new Set(files)].toSorted())
+    expect(edges.filter((edge) => edge.because.length < 20)).toEqual([])
+  })
+
+  it.each([
+    ["Date.now()", "Date.now"],
+    ["new Date()", "Date.now"],
+    ["const d = Date()", "Date.now"],
+    ["Math.random()", "Math.random"],
+    ["crypto.randomUUID()", "Math.random"],
+    ["setTimeout(() => 1, 2)", "timers"],
+    ["const later = setImmediate", "timers"],
+    ["globalThis.setInterval(() => 1, 2)", "timers"],
+    ["performance.now()", "performance"],
+    ["const { env } = process", "process"],
+    ["class A { b = process.env }", "process"],
+    ["console.log(1)", "console"],
+    ['import * as Fs from "node:fs"', "node:fs"],
+    ['export { connect } from "node:net"', "node:net"],
+    ['const cp = await import("node:child_process")', "node:child_process"]
+  ])("finds %s", (text, use) => {
+    expect([...usesOf(planted(text))]).toEqual([use])
+  })
+
+  it.each([
+    "// Date.now() and process.env",
+    'const text = "setTimeout(1)"',
+    "new Date(0)",
+    "const at: Date = new Date(row.at)",
+    "row.process.env",
+    "const x = { process: 1, performance: 2 }",
+    "interface A { readonly process: string }",
+    "export const process = (f: () => void) => f()\nprocess(() => undefined)",
+    'import type { Readable } from "node:stream"'
+  ])("lets %s be", (text) => {
+    expect([...usesOf(planted(text))]).toEqual([])
+  })
+})
+
+describe("docs", () => {
+  it("every module of src starts by saying what it is", () => {
+    expect(modules.filter((module) => !hasHeader(module)).map((module) => module.file)).toEqual([])
+  })
+
+  it("every export of src has a docstring", () => {
+    expect(modules.flatMap((module) => undocumented(module).map((name) => `${module.file}: ${name}`))).toEqual([])
+  })
+
+  it("finds a missing header and a missing docstring", () => {
+    const bare = planted(
+      'import "./a.ts"\nexport const a = 1\nconst b = 1\n/** b */\nexport { b, c }\nexport * from "./d.ts"'
+    )
+    expect(hasHeader(bare)).toBe(false)
+    expect(undocumented(bare)).toEqual(["a", "b", "c"])
+    const good = planted(
+      '/** What it is. */\nimport "./a.ts"\n/** a */\n// why\nexport const a = 1\n/** f */\nexport default () => a'
+    )
+    expect(hasHeader(good)).toBe(true)
+    expect(undocumented(good)).toEqual([])
+  })
+})
+
+describe("types", () => {
+  it("src has no any, and no comment that switches the type checker off", () => {
+    expect(modules.flatMap((module) => untyped(module).map((line) => `${module.file}:${line}`))).toEqual([])
+    expect(untyped(planted("const a = (b: any) => b\n// @ts-ignore\na(1)"))).toEqual([1, 2])
+  })
+})
+
+describe("leftovers", () => {
+  it("nothing is marked as unfinished", () => {
+    expect(
+      lines(code, new RegExp(`\\b(${["TO" + "DO", "FIX" + "ME", "X" + "XX"].join("|")})\\b|not ${"implemented"}`))
+    ).toEqual([])
+  })
+
+  it("no file names a path of a machine", () => {
+    const paths = ["tmp/[a-z0-9]", "work/", "root/", "home/[a-z]", "Users/[a-z]"].map((path) => `/${path}`)
+    expect(lines(tracked, new RegExp(`(^|[^\\w.])(${paths.join("|")})`))).toEqual([])
+  })
+
+  it("no file names a host that packages were fetched from", () => {
+    const host = /https?:\/\/[^/\s"']*(registry|artifactory|nexus|verdaccio)/
+    expect(lines(tracked, host)).toEqual([])
+    expect(lines(["package-lock.json"], /"resolved"/)).toEqual([])
+  })
+})
+
+describe("rules", () => {
+  const tests = tracked.filter(
+    (file) => /^(test|property-tests)\/.*\.test\.ts$/.test(file) && file !== "test/tidy.test.ts"
+  )
+  const named = new Set(tests.flatMap((file) => (textOf(file) as string).match(/\b[TAL][0-9]+\b/g) ?? []))
+
+  it("every rule that is built is named by a test", () => {
+    expect(rules.filter((rule) => !named.has(rule))).toEqual([])
+  })
+})

@@ -1,6 +1,9 @@
 /** The public surface of tidemark: the language, the built-in connectors, and what runs a pipeline. */
+export * as Checkpoint from "./Checkpoint.ts"
 export * as EventStream from "./streams/EventStream.ts"
 export * as Late from "./streams/Late.ts"
+export * as Query from "./actors/Query.ts"
+export * as Trigger from "./streams/Trigger.ts"
 export * as Window from "./streams/Window.ts"
 export type { Mode, Sink } from "./model/Sink.ts"
 export type { Source } from "./model/Source.ts"

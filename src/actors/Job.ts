@@ -1,0 +1,70 @@
+/** A job: several queries that run side by side, each with its own ledger and restarts. A description, as a value. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Schedule from "effect/Schedule"
+import type { QueryError } from "../model/Errors.ts"
+import type { ErrorOf, Pipeline, ServicesOf } from "../streams/Pipeline.ts"
+import type { QueryOptions } from "./QueryOptions.ts"
+
+/** Marks jobs. */
+export const JobTypeId: unique symbol = Symbol.for("tidemark/Job")
+
+/** Options of all queries of a job; see `QueryOptions`. */
+export type JobOptions<E = never, SR = never> = Omit<QueryOptions<E, SR>, "name" | "restart"> & {
+  readonly restart?: Schedule.Schedule<unknown, E | QueryError, never, SR>
+}
+
+/** Queries by name. `E` and `R`: what they may fail with and need. */
+export interface Job<out Names extends string, out E = never, out R = never> {
+  readonly [JobTypeId]: {
+    readonly names: () => Names
+    readonly error: () => E
+    readonly services: () => R
+    readonly queries: ReadonlyArray<readonly [string, Pipeline<unknown, unknown>]>
+    readonly options: JobOptions<never, unknown>
+    /** Meets requirements that `provide` added. */
+    readonly wrap: (start: Effect.Effect<unknown, unknown, unknown>) => Effect.Effect<unknown, unknown, unknown>
+  }
+}
+
+/** Whether a value is a job: what `tidemark run` looks for as a file's default export. */
+export const isJob = (u: unknown): u is Job<string, unknown, unknown> =>
+  typeof u === "object" && u !== null && JobTypeId in u
+
+const type = (): never => {
+  throw new Error("carries a type only")
+}
+
+/** Queries that run side by side. */
+export const job = <const Q extends Record<string, Pipeline<unknown, unknown>>, SR = never>(
+  queries: Q,
+  options?: JobOptions<NoInfer<ErrorOf<Q[keyof Q]>>, SR>
+): Job<keyof Q & string, ErrorOf<Q[keyof Q]>, ServicesOf<Q[keyof Q]> | SR> => ({
+  [JobTypeId]: {
+    names: type,
+    error: type,
+    services: type,
+    queries: Object.entries(queries),
+    options: (options ?? {}) as unknown as JobOptions<never, unknown>,
+    wrap: (start) => start
+  }
+})
+
+/** Gives a job's queries services, so that `tidemark run` can run it: a file's job must need none. */
+export const provide =
+  <ROut, E2, RIn>(services: Layer.Layer<ROut, E2, RIn>) =>
+  <N extends string, E, R>(self: Job<N, E, R>): Job<N, E | E2, RIn | Exclude<R, ROut>> => {
+    const inner = self[JobTypeId]
+    return {
+      [JobTypeId]: {
+        names: type,
+        error: type,
+        services: type,
+        queries: inner.queries,
+        options: inner.options,
+        // Built in the scope of the queries, which outlives their start.
+        wrap: (start) =>
+          Effect.flatMap(Layer.build(services), (context) => Effect.provideContext(inner.wrap(start), context))
+      }
+    }
+  }

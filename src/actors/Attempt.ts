@@ -25,6 +25,7 @@ import { type LaneNames, type Report, Task } from "./Task.ts"
 import type { KeyedNode, ReadySource, SinkStage, Topology } from "./Topology.ts"
 import { WindowAggregator } from "./WindowAggregator.ts"
 
+/** What an attempt is given: what runs, how wide, at which pace, and whom to tell. */
 export interface AttemptOptions {
   readonly query: string
   readonly topology: Topology

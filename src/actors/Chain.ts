@@ -47,6 +47,7 @@ interface Wired {
   readonly ports: ReadonlyArray<OutEdge>
 }
 
+/** Makes the operators that follow `root` inside this task, each once, wired down to exchanges and sinks. */
 export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Chain => {
   const { topology } = context
   const generators: Array<{ readonly node: EventTimeNode; readonly generator: WatermarkGenerator }> = []

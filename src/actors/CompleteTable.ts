@@ -5,6 +5,7 @@
 import type { RowChunk } from "../model/RowChunk.ts"
 import { jsonText } from "./JsonText.ts"
 
+/** The rows of one complete-mode output, and whether they changed in this epoch. */
 export class CompleteTable {
   readonly #identity: ReadonlyArray<string>
   readonly #keepMs: number

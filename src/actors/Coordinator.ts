@@ -22,6 +22,7 @@ export type CoordinatorEvent =
 /** How an attempt ended well. */
 export type Ended = "exhausted" | "drained"
 
+/** Whom the coordinator drives and hears, and whom it tells. */
 export interface CoordinatorOptions {
   readonly query: string
   readonly mailbox: Queue.Queue<CoordinatorEvent>

@@ -12,6 +12,7 @@ import type { Message, Sized } from "./Message.ts"
 
 const sizeOf = (m: Message<Sized>): number => (m.tag === "data" ? m.payload.bytes : 0)
 
+/** One bounded queue: `sent` and `received` are its side of the ledger. */
 export class Edge {
   /** For the ledger and for people: `by-category[0] -> terminal`. */
   readonly name: string

@@ -11,6 +11,7 @@ interface Lane {
   resume: (() => void) | undefined
 }
 
+/** The partitions of one timed stream, side by side. `driftMs`: how far ahead one may be of the slowest (T14). */
 export class Lanes {
   readonly #driftMs: number
   readonly #lanes: Array<Lane> = []

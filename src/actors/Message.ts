@@ -27,6 +27,7 @@ export interface End {
   readonly tag: "end"
 }
 
+/** All that may stand in an edge. */
 export type Message<T> = Data<T> | Watermark | Barrier | End | Command
 
 /** What crosses an edge must know its size, for the bounds and the ledger. */

@@ -10,6 +10,7 @@ export interface HasWatermark {
   readonly watermark: number
 }
 
+/** An edge as its sender sees it: stage in the step, send after it. */
 export class OutEdge {
   readonly edge: Edge
   readonly #staged: Array<Data<Sized>> = []

@@ -36,6 +36,7 @@ export interface TimedBranch {
   readonly followClockBehindMs: number | undefined
 }
 
+/** What one reader is given. */
 export interface ReaderOptions {
   readonly node: SourceNode
   readonly source: ReadySource
@@ -65,6 +66,7 @@ interface Pulled extends Sized {
   readonly chunk: SourceChunk<unknown>
 }
 
+/** The actor of one partition. */
 export class PartitionReader {
   readonly task: Task
   readonly inbox = new Inbox()

@@ -27,6 +27,7 @@ export interface SinkStatus {
   dead: number
 }
 
+/** The actor of one sink writer. */
 export class SinkWriter {
   readonly task: Task
   readonly inbox = new Inbox()

@@ -40,6 +40,7 @@ export interface LaneNames {
 /** An effect that a synchronous step left to be run before the step is done. */
 export type PendingEffect = Effect.Effect<void, unknown>
 
+/** One actor's share of the query: the counters, edges and dead letters of the operators it runs. */
 export class Task implements HasWatermark {
   readonly query: string
   readonly name: string

@@ -16,8 +16,10 @@ export type ReadySink = Sink<unknown, Mode, unknown, never>
 /** A source with its requirements met. */
 export type ReadySource = Source<unknown, unknown, unknown, never>
 
+/** Operators with state by key: each gets fibers of its own, behind a hash exchange. */
 export type KeyedNode = WindowNode | RunningNode | DedupeNode
 
+/** One sink as the query runs it: an output, a late output or the dead letters. */
 export interface SinkStage {
   /** The writer's name: unique in the query. */
   readonly name: string
@@ -28,6 +30,7 @@ export interface SinkStage {
   readonly keepMs: number | undefined
 }
 
+/** What runs, and how it hangs together; derived once from the plan, read by every attempt. */
 export interface Topology {
   readonly sources: ReadonlyArray<SourceNode>
   readonly keyed: ReadonlyArray<KeyedNode>

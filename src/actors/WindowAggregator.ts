@@ -110,6 +110,7 @@ export class Alignment {
   }
 }
 
+/** The actor of one instance of a keyed operator. */
 export class WindowAggregator {
   readonly task: Task
   readonly inbox = new Inbox()

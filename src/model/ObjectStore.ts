@@ -9,6 +9,7 @@ import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type { StoreError } from "./Errors.ts"
 
+/** Named bytes; every operation is atomic, and may fail with a `StoreError`. */
 export interface ObjectStore {
   /** For errors: `memory`, `files ./.tidemark`. */
   readonly name: string

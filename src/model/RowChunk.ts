@@ -30,12 +30,16 @@ export interface RowOrder {
   readonly lanes?: ReadonlyArray<string | number> | undefined
 }
 
+/** The lane of row i: a number, or what replaces it on rows of no single partition. */
 export const laneAt = (o: RowOrder, i: number): string | number => (o.lanes === undefined ? o.lane : o.lanes[i])
+/** The ordinal of row i within its lane. */
 export const ordinalAt = (o: RowOrder, i: number): number => (o.ordinals === undefined ? o.first + i : o.ordinals[i])
+/** The output index of row i; 0 where each row is an only child. */
 export const subAt = (o: RowOrder, i: number): number => (o.subs === undefined ? 0 : o.subs[i])
 
 const noNumbers = new Float64Array(0)
 
+/** Rows of one partition, or of one operator's results, as columns: see the head of this file. */
 export class RowChunk {
   readonly length: number
   /** Event time of each row, ms; empty before `withEventTime`. */

@@ -15,6 +15,7 @@ import type { OptionProblem } from "./Errors.ts"
 /** Output modes, as in Spark (rule A4). */
 export type Mode = "append" | "update" | "complete"
 
+/** How often a row may show outside when the query recovers: once, or once or more. */
 export type Guarantee = "exactly-once" | "at-least-once"
 
 /** What a sink promises; the planner, the types and the conformance suite act on it. */
@@ -54,6 +55,7 @@ export interface Prepared {
   readonly data: unknown
 }
 
+/** Writes one epoch after the other; one call at a time. */
 export interface SinkWriter<in A, out E = never> {
   /** Takes rows. Returns those the sink refuses, as dead rows (`before`: index in the batch); received = written + dead. */
   readonly write: (batch: SinkBatch<A>) => Effect.Effect<ReadonlyArray<DeadRow>, E>

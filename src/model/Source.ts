@@ -68,6 +68,7 @@ export interface PartitionCursor<out A, out Meta = unknown, out E = never> {
   readonly end: Effect.Effect<Option.Option<Position>, E>
 }
 
+/** A value that names partitions and opens them; it holds nothing until `open`. `R` is what the app must provide. */
 export interface Source<out A, out Meta = unknown, out E = never, out R = never> {
   /** In the user's words, for errors and progress: `files ./in/*.json`. */
   readonly name: string

@@ -1,6 +1,7 @@
 /** Mutable counters behind an `OperatorBalance` (rule L1): one set per operator and task, plain additions. */
 import type { OperatorBalance } from "../model/Ledger.ts"
 
+/** The counts of one operator in one task; they only grow. */
 export class Counters {
   in = 0
   forwarded = 0

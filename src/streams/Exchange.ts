@@ -63,6 +63,7 @@ const mixedOf = (values: ReadonlyArray<unknown>, label: string, refuse: (i: numb
   return out
 }
 
+/** What the receiving operator needs of each row, and how many receivers there are. */
 export interface KeyedExchangeOptions {
   readonly key: ReadonlyArray<KeyColumnSpec>
   readonly aggregates: ReadonlyArray<AggregateSpec>

@@ -7,6 +7,7 @@ import type { Column } from "../model/Source.ts"
 import type { BatchOrder } from "./aggregates/Aggregate.ts"
 import type { KeyDelta } from "./KeyDictionary.ts"
 
+/** The message of a hash exchange: one column a field, one entry a row. */
 export interface KeyedBatch {
   readonly length: number
   readonly delta: KeyDelta

@@ -10,6 +10,7 @@ import type { Source } from "../model/Source.ts"
 import type { AggregateSpec } from "./aggregates/Aggregate.ts"
 import type { WindowSpec } from "./Window.ts"
 
+/** A source of whatever rows: plans do not carry the types of the language. */
 export type AnySource = Source<unknown, unknown, unknown, unknown>
 
 /** A value of a row: by field name (can be fingerprinted and read from a column) or by a function. */
@@ -45,21 +46,25 @@ interface Base {
   readonly problems: ReadonlyArray<OptionProblem>
 }
 
+/** Reads a source; `select` makes a row of a value and what the connector knows of it. */
 export interface SourceNode extends Base {
   readonly kind: "source"
   readonly source: AnySource
   readonly select?: (row: unknown, meta: unknown) => unknown
 }
+/** One row for each. */
 export interface MapNode extends Base {
   readonly kind: "map"
   readonly input: PlanNode
   readonly f: (row: unknown) => unknown
 }
+/** Keeps the rows for which `f` holds; the others are counted as filtered. */
 export interface FilterNode extends Base {
   readonly kind: "filter"
   readonly input: PlanNode
   readonly f: (row: unknown) => boolean
 }
+/** Any number of rows for each, in order; all carry the event time and watermark of their origin. */
 export interface FlatMapNode extends Base {
   readonly kind: "flatMap"
   readonly input: PlanNode
@@ -72,6 +77,7 @@ export interface SelectNode extends Base {
   readonly columns: ReadonlyArray<string>
   readonly schema: unknown
 }
+/** One row for each, by an Effect; at most `concurrency` at a time. */
 export interface MapEffectNode extends Base {
   readonly kind: "mapEffect"
   readonly input: PlanNode
@@ -81,15 +87,18 @@ export interface MapEffectNode extends Base {
   readonly ordered: boolean
   readonly onError: "restart" | "deadLetter"
 }
+/** The rows of both inputs, each in its own order. */
 export interface UnionNode extends Base {
   readonly kind: "union"
   readonly inputs: readonly [PlanNode, PlanNode]
 }
+/** Gives rows their event time, and their partition a watermark. */
 export interface EventTimeNode extends Base {
   readonly kind: "withEventTime"
   readonly input: PlanNode
   readonly spec: EventTimeSpec
 }
+/** One column of a key. */
 export interface KeyColumnSpec {
   readonly name: string
   readonly value: RowValue
@@ -100,6 +109,7 @@ export interface KeyByNode extends Base {
   readonly input: PlanNode
   readonly columns: ReadonlyArray<KeyColumnSpec>
 }
+/** Lets one of several copies of a row through (rule A3). */
 export interface DedupeNode extends Base {
   readonly kind: "dedupe"
   readonly input: PlanNode
@@ -109,6 +119,7 @@ export interface DedupeNode extends Base {
   /** Absent: the key is (id, event time), rule A3. Present: the id alone, for copies at most this far apart. */
   readonly horizonMs?: number
 }
+/** An aggregate and the result column it fills. */
 export interface NamedAggregate {
   readonly name: string
   readonly spec: AggregateSpec
@@ -128,6 +139,7 @@ export interface RunningNode extends Base {
   readonly input: KeyByNode
   readonly aggregates: ReadonlyArray<NamedAggregate>
 }
+/** Writes rows to a sink in a mode (rule A4). */
 export interface SinkNode extends Base {
   readonly kind: "sink"
   readonly input: PlanNode
@@ -137,6 +149,7 @@ export interface SinkNode extends Base {
   readonly keepMs?: number
 }
 
+/** Every node that has rows; sinks, which have none, are apart. */
 export type PlanNode =
   | SourceNode
   | MapNode

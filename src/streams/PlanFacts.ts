@@ -9,6 +9,7 @@ import type { OptionProblem } from "../model/Errors.ts"
 import type { AnySink } from "../model/Sink.ts"
 import type { PlanNode } from "./Plan.ts"
 
+/** What holds of the rows that leave one node. */
 export interface PlanFacts {
   /** Rows have event time and a watermark. */
   readonly timed: boolean

@@ -28,6 +28,7 @@ export class OperatorFailure extends Error {
 /** Takes rows that an operator gives up on: `note(chunk, i, reason, detail)`. */
 export type DeadRowTaker = (operator: string, chunk: RowChunk, i: number, reason: DeadReason, detail: string) => void
 
+/** One row for each; `f` throwing is an `OperatorFailure` that names the row. */
 export const mapOperator = (
   operator: string,
   f: (row: unknown) => unknown,
@@ -49,6 +50,7 @@ export const mapOperator = (
   }
 })
 
+/** Keeps rows, counts the others as filtered. */
 export const filterOperator = (
   operator: string,
   keep: (row: unknown) => boolean,

@@ -33,6 +33,7 @@ export const futureSkewMs = (spec: EventTimeSpec, hasAppendTime: boolean): numbe
   return Math.max(Limits.maxFutureSkewFloorMs, Math.min(Limits.maxFutureSkewDefaultMs, spec.outOfOrdernessMs))
 }
 
+/** The watermark of one partition: see the invariant above. */
 export class WatermarkGenerator {
   readonly #spec: EventTimeSpec
   readonly #skewMs: number | undefined

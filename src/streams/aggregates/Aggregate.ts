@@ -24,6 +24,7 @@ export interface BatchOrder {
   readonly subs: Float64Array
 }
 
+/** An aggregate as a plan holds it: what it reads, and how to make its accumulators. */
 export interface AggregateSpec {
   /** For names and the fingerprint: `sum(amount)`, `percentile(delay, 0.95)`. */
   readonly label: string

@@ -7,6 +7,7 @@ import type { RowChunk } from "../../model/RowChunk.ts"
 import type { Counters } from "../Counters.ts"
 import type { KeyedOperator, OperatorOutput } from "../KeyedBatch.ts"
 
+/** The choices of rule A3. */
 export interface DedupeOptions {
   readonly id: (row: unknown) => unknown
   /** Absent: the key is (id, event time). */
@@ -22,6 +23,7 @@ const bucketMs = 1000
 
 const placeOf = (id: unknown): string | number => (typeof id === "bigint" ? `${id}n` : (id as string | number))
 
+/** The ids of one dedupe instance. */
 export class DedupeState implements KeyedOperator<RowChunk> {
   readonly #o: DedupeOptions
   readonly #counters: Counters

@@ -14,6 +14,7 @@ import { WindowResults, type ResultColumns } from "./WindowResults.ts"
 /** Bounds of the global window in results: the first and the last instant of a JavaScript `Date`. */
 export const globalWindow = { start: -8.64e15, end: 8.64e15 } as const
 
+/** The keys of one instance of a global window or running aggregate. */
 export class GlobalState implements KeyedOperator<KeyedBatch> {
   readonly #counters: Counters
   readonly #running: boolean

@@ -4,6 +4,7 @@
  */
 const empty = -1
 
+/** Key id to slot; `size` slots are taken, 0 to `size` - 1. */
 export class IdSlots {
   #table: Int32Array
   #mask: number

@@ -21,6 +21,7 @@ interface Session {
   open: boolean
 }
 
+/** The open sessions of one instance of a session window. */
 export class SessionState implements KeyedOperator<KeyedBatch> {
   readonly #gap: number
   readonly #counters: Counters

@@ -6,6 +6,7 @@ import type { Accumulators, BatchOrder, AggregateSpec } from "../aggregates/Aggr
 import type { Column } from "../../model/Source.ts"
 import { IdSlots } from "./IdSlots.ts"
 
+/** One slice: see the head of this file. */
 export class SliceState {
   readonly slots: IdSlots
   readonly accumulators: ReadonlyArray<Accumulators>

@@ -3,6 +3,7 @@ import type { AggregateSpec, BatchOrder } from "../aggregates/Aggregate.ts"
 import type { Column } from "../../model/Source.ts"
 import { SliceState } from "./SliceState.ts"
 
+/** Hands out slots and takes them back, cleared. */
 export class SlotStore {
   readonly state: SliceState
   readonly #free: Array<number> = []

@@ -13,6 +13,7 @@ import { firstWindow, firstWindowEndingAfter, lastWindow, sliceStart, type TimeW
 import { SliceState } from "./SliceState.ts"
 import { WindowResults, type ResultColumns } from "./WindowResults.ts"
 
+/** What a window operator is told beside the windows themselves. */
 export interface WindowOptions {
   readonly aggregates: ReadonlyArray<AggregateSpec>
   readonly columns: ResultColumns
@@ -25,6 +26,7 @@ export interface WindowOptions {
 
 const none = -1
 
+/** The slices of one instance of a tumbling or sliding window. */
 export class TimeWindowState implements KeyedOperator<KeyedBatch> {
   readonly #w: TimeWindows
   readonly #o: WindowOptions

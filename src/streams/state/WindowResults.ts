@@ -15,6 +15,7 @@ export interface ResultColumns {
 export const keyText = (tuple: KeyTuple): string =>
   tuple.length === 1 && typeof tuple[0] === "string" ? tuple[0] : tuple.map((v) => `${typeof v}:${String(v)}`).join("\u0000")
 
+/** Collects the results of one firing and hands them on as chunks. */
 export class WindowResults {
   readonly #columns: ResultColumns
   readonly #keys: KeyTable

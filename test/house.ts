@@ -171,6 +171,12 @@ const declared = (declaration: Node): ReadonlyArray<string> => {
 export const undocumented = (module: Module): ReadonlyArray<string> => {
   const documented = new Set<string>()
   const exported = new Set<string>()
+  const imports = module.body.filter((statement) => statement.type === "ImportDeclaration")
+  const imported = new Set(
+    imports.flatMap((each) =>
+      (each["specifiers"] as ReadonlyArray<Node>).map((specifier) => nameOf(specifier["local"]))
+    )
+  )
   for (const statement of module.body) {
     const isExport = /^Export(Named|Default)Declaration$/.test(statement.type)
     const declaration = isExport ? statement["declaration"] : statement
@@ -185,5 +191,5 @@ export const undocumented = (module: Module): ReadonlyArray<string> => {
       exported.add(nameOf(specifier["local"]) ?? "default")
     }
   }
-  return [...exported].filter((name) => !documented.has(name))
+  return [...exported].filter((name) => !documented.has(name) && !imported.has(name))
 }

@@ -94,7 +94,7 @@ describe("docs", () => {
     expect(hasHeader(bare)).toBe(false)
     expect(undocumented(bare)).toEqual(["a", "b", "c"])
     const good = planted(
-      '/** What it is. */\nimport "./a.ts"\n/** a */\n// why\nexport const a = 1\n/** f */\nexport default () => a'
+      '/** What it is. */\nimport { d } from "./a.ts"\n/** a */\n// why\nexport const a = 1\nexport { d }\n/** f */\nexport default () => a'
     )
     expect(hasHeader(good)).toBe(true)
     expect(undocumented(good)).toEqual([])

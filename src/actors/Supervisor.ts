@@ -44,6 +44,7 @@ export interface QueryState {
   restarts: number
 }
 
+/** A query under supervision: run it once; drain it from anywhere. */
 export interface SupervisedQuery {
   readonly state: QueryState
   /** Asks the query to stop reading, finish what is in flight, commit and end. */

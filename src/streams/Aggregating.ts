@@ -34,7 +34,11 @@ export const aggregate =
     const taken = keyNames(parts.input)
     for (const name of windowColumns) {
       if (taken.has(name)) {
-        problems.push({ option: "keyBy", value: show(name), fix: "is a column of every window's result (give the key column another name)" })
+        problems.push({
+          option: "keyBy",
+          value: show(name),
+          fix: "is a column of every window's result (give the key column another name)"
+        })
       }
       taken.set(name, "a bound of the window")
     }
@@ -52,16 +56,22 @@ export const aggregateRunning =
     const problems: Array<OptionProblem> = []
     checkNeeds("aggregateRunning", self.plan, { keyed: true, final: true }, problems)
     const input = keyed(self.plan)
-    return streamOf({ kind: "running", input, aggregates: aggregatesOf("aggregateRunning", build, keyNames(input), problems), problems })
+    return streamOf({
+      kind: "running",
+      input,
+      aggregates: aggregatesOf("aggregateRunning", build, keyNames(input), problems),
+      problems
+    })
   }
 
 const notWindowed = (input: PlanNode): WindowParts => {
   const fix = "call EventStream.window first (or EventStream.aggregateRunning, for a result that keeps changing)"
-  const problems = [{ option: "EventStream.aggregate", value: "rows without windows", fix }]
+  const problems = [{ option: "aggregate", value: "rows without windows", fix }]
   return { input: keyed(input), window: { kind: "global" }, late: { kind: "drop" }, allowedLatenessMs: 0, problems }
 }
 
-const keyed = (input: PlanNode): KeyByNode => (input.kind === "keyBy" ? input : { kind: "keyBy", input, columns: [], problems: [] })
+const keyed = (input: PlanNode): KeyByNode =>
+  input.kind === "keyBy" ? input : { kind: "keyBy", input, columns: [], problems: [] }
 
 const keyNames = (input: KeyByNode): Map<string, string> =>
   new Map(input.columns.map((column) => [column.name, "a column of the key"]))
@@ -75,26 +85,41 @@ const aggregatesOf = <A, O>(
   taken: ReadonlyMap<string, string>,
   problems: Array<OptionProblem>
 ): ReadonlyArray<NamedAggregate> => {
-  const option = `EventStream.${operator}`
   let built: unknown
   try {
     built = build(aggregatesFor<A>())
   } catch (cause) {
     const value = cause instanceof Error ? cause.message : "an error"
-    problems.push({ option, value, fix: "thrown while the aggregates were built (see Aggregates for what there is)" })
+    problems.push({
+      option: operator,
+      value,
+      fix: "thrown while the aggregates were built (see Aggregates for what there is)"
+    })
     return []
   }
   if (typeof built !== "object" || built === null) {
-    problems.push({ option, value: show(built), fix: "must be a record of aggregates: ({ count }) => ({ orders: count })" })
+    problems.push({
+      option: operator,
+      value: show(built),
+      fix: "must be a record of aggregates: ({ count }) => ({ orders: count })"
+    })
     return []
   }
   const names = Object.keys(built)
-  checkColumns(option, names, taken, problems)
+  checkColumns(operator, names, taken, problems)
   const aggregates: Array<NamedAggregate> = []
   for (const name of names) {
     const spec = (built as { readonly [name: string]: unknown })[name]
-    if (isAggregate(spec)) aggregates.push({ name, spec })
-    else problems.push({ option: `${option}.${name}`, value: show(spec), fix: 'must be an aggregate: count, sum("amount"), ...' })
+    if (isAggregate(spec)) {
+      aggregates.push({ name, spec })
+      problems.push(...(spec.problems ?? []))
+    } else {
+      problems.push({
+        option: `${operator}.${name}`,
+        value: show(spec),
+        fix: 'must be an aggregate: count, sum("amount"), ...'
+      })
+    }
   }
   return aggregates
 }

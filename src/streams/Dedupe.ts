@@ -3,7 +3,7 @@ import type * as Duration from "effect/Duration"
 import type { OptionProblem } from "../model/Errors.ts"
 import type { LateTo } from "./Late.ts"
 import { latePolicy } from "./LateChoice.ts"
-import { rowValue } from "./Names.ts"
+import { rowValue } from "./Arguments.ts"
 import { durationMs } from "./Options.ts"
 import type { DedupeNode } from "./Plan.ts"
 import { checkNeeds } from "./PlanFacts.ts"
@@ -39,7 +39,9 @@ export const dedupe: {
   ): <E, R, S extends TimedRows>(
     self: EventStream<A & NoInfer<L> & Holds<F, Id>, E, R, S> & Within<A, C>
   ) => EventStream<A, E | E2, R | R2, S>
-  (id: unknown): Refused<"say what becomes of late rows: EventStream.dedupe(id, { late: \"forward\" }), { late: \"drop\" } or { late: Late.to(sink) }">
+  (
+    id: unknown
+  ): Refused<'say what becomes of late rows: EventStream.dedupe(id, { late: "forward" }), { late: "drop" } or { late: Late.to(sink) }'>
 } = ((id: unknown, options?: DedupeOptions<never, unknown, unknown, never>) =>
   (self: EventStream<unknown, unknown, unknown, Stage>) => {
     const problems: Array<OptionProblem> = []

@@ -20,18 +20,34 @@ import type * as Schema from "effect/Schema"
 import type { OptionProblem } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import type { Source } from "../model/Source.ts"
-import { checkName, functionOf } from "./Names.ts"
+import { functionOf, sourceOf } from "./Arguments.ts"
+import { checkName } from "./Names.ts"
 import { integer, show } from "./Options.ts"
 import type { MapEffectNode, PlanNode, SourceNode } from "./Plan.ts"
 import { checkNeeds, factsOf } from "./PlanFacts.ts"
-import type { FinalRows, Stage, Unkeyed, Untimed } from "./Stage.ts"
+import type { FinalRows, Unkeyed, Untimed } from "./Stage.ts"
 import { type EventStream, isEventStream, streamOf } from "./StreamValue.ts"
 
 export type { EventStream } from "./StreamValue.ts"
 export { isEventStream } from "./StreamValue.ts"
 export type {
-  Final, FinalRows, HasKey, HasTime, Id, Instant, Keyed, KeyColumn, Stage, Timed, TimedRows, Unkeyed, Untimed, UntimedRows,
-  Updates, Updating, Windowed
+  Final,
+  FinalRows,
+  HasKey,
+  HasTime,
+  Id,
+  Instant,
+  Keyed,
+  KeyColumn,
+  Stage,
+  Timed,
+  TimedRows,
+  Unkeyed,
+  Untimed,
+  UntimedRows,
+  Updates,
+  Updating,
+  Windowed
 } from "./Stage.ts"
 export { withEventTime } from "./WithEventTime.ts"
 export { keyBy } from "./KeyBy.ts"
@@ -51,7 +67,7 @@ export const from: {
   <A, Meta, E, R, B>(source: Source<A, Meta, E, R>, select: (row: A, meta: Meta) => B): EventStream<B, E, R>
 } = <A, Meta, E, R, B>(source: Source<A, Meta, E, R>, select?: (row: A, meta: Meta) => B): EventStream<B, E, R> => {
   const problems: Array<OptionProblem> = []
-  const node: SourceNode = { kind: "source", source: source as SourceNode["source"], problems }
+  const node: SourceNode = { kind: "source", source: sourceOf("from", source, problems), problems }
   if (select === undefined) return streamOf<B, E, R, Untimed>(node)
   const checked = functionOf("from.select", select, problems) as (row: unknown, meta: unknown) => unknown
   return streamOf<B, E, R, Untimed>({ ...node, select: checked })
@@ -68,8 +84,12 @@ export const map =
 
 /** Keeps the rows for which `predicate` is true. The others are counted as filtered, and still move the watermark (T2). */
 export const filter: {
-  <A, B extends A>(predicate: (row: A) => row is B): <E, R, S extends FinalRows>(self: EventStream<A, E, R, S>) => EventStream<B, E, R, S>
-  <A>(predicate: (row: A) => boolean): <E, R, S extends FinalRows>(self: EventStream<A, E, R, S>) => EventStream<A, E, R, S>
+  <A, B extends A>(
+    predicate: (row: A) => row is B
+  ): <E, R, S extends FinalRows>(self: EventStream<A, E, R, S>) => EventStream<B, E, R, S>
+  <A>(
+    predicate: (row: A) => boolean
+  ): <E, R, S extends FinalRows>(self: EventStream<A, E, R, S>) => EventStream<A, E, R, S>
 } =
   <A>(predicate: (row: A) => boolean) =>
   <E, R, S extends FinalRows>(self: EventStream<A, E, R, S>): EventStream<A, E, R, S> => {
@@ -101,15 +121,27 @@ export const select =
     const fields: unknown = (schema as { readonly fields?: unknown } | undefined)?.fields
     const columns = typeof fields === "object" && fields !== null ? Object.keys(fields) : []
     if (columns.length === 0) {
-      problems.push({ option: "select", value: "a schema without fields", fix: "must be a Schema.Struct with at least one field" })
+      problems.push({
+        option: "select",
+        value: "a schema without fields",
+        fix: "must be a Schema.Struct with at least one field"
+      })
     }
     if (columns.includes("__proto__")) {
-      problems.push({ option: "select", value: show("__proto__"), fix: "cannot be a column of a result (give it another name)" })
+      problems.push({
+        option: "select",
+        value: show("__proto__"),
+        fix: "cannot be a column of a result (give it another name)"
+      })
     }
     const { identity, updating } = factsOf(self.plan)
     const lost = updating ? (identity ?? []).filter((name) => !columns.includes(name)) : []
     for (const name of lost) {
-      problems.push({ option: "select", value: show(name), fix: "is missing, but identifies a row of an updating stream: select it too" })
+      problems.push({
+        option: "select",
+        value: show(name),
+        fix: "is missing, but identifies a row of an updating stream: select it too"
+      })
     }
     return streamOf({ kind: "select", input: self.plan, columns, schema, problems })
   }
@@ -146,9 +178,14 @@ export const mapEffect =
     const problems: Array<OptionProblem> = []
     checkNeeds("mapEffect", self.plan, {}, problems)
     const { concurrency = 1, ordered = true, onError = "restart" } = options ?? {}
-    if (typeof ordered !== "boolean") problems.push({ option: "mapEffect.ordered", value: show(ordered), fix: "must be true or false" })
+    if (typeof ordered !== "boolean")
+      problems.push({ option: "mapEffect.ordered", value: show(ordered), fix: "must be true or false" })
     if (ordered === false && factsOf(self.plan).updating) {
-      problems.push({ option: "mapEffect.ordered", value: "false", fix: "would let an update overtake a newer one: leave it out" })
+      problems.push({
+        option: "mapEffect.ordered",
+        value: "false",
+        fix: "would let an update overtake a newer one: leave it out"
+      })
     }
     if (onError !== "restart" && onError !== "deadLetter") {
       problems.push({ option: "mapEffect.onError", value: show(onError), fix: 'must be "restart" or "deadLetter"' })
@@ -170,7 +207,8 @@ export const mapEffect =
  */
 export const named =
   (name: string) =>
-  <A, E, R, S extends Stage>(self: EventStream<A, E, R, S>): EventStream<A, E, R, S> => {
+  <A, E, R, S extends Unkeyed>(self: EventStream<A, E, R, S>): EventStream<A, E, R, S> => {
     const problems = [...self.plan.problems]
+    checkNeeds("named", self.plan, {}, problems)
     return streamOf({ ...self.plan, name: checkName("named", name, problems), problems } as PlanNode)
   }

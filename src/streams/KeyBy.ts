@@ -1,6 +1,7 @@
 /** `EventStream.keyBy`: which columns say what belongs together. Builds the plan node. */
 import type { OptionProblem } from "../model/Errors.ts"
-import { checkColumns, rowValue } from "./Names.ts"
+import { rowValue } from "./Arguments.ts"
+import { checkColumns } from "./Names.ts"
 import { show } from "./Options.ts"
 import type { KeyByNode, KeyColumnSpec, PlanNode } from "./Plan.ts"
 import { checkNeeds } from "./PlanFacts.ts"
@@ -36,7 +37,12 @@ export const keyByNode = (operator: string, input: PlanNode, args: ReadonlyArray
   const problems: Array<OptionProblem> = []
   checkNeeds(operator, input, { final: true }, problems)
   const columns = keyColumns(args, problems)
-  checkColumns(operator, columns.map((c) => c.name), new Map(), problems)
+  checkColumns(
+    operator,
+    columns.map((c) => c.name),
+    new Map(),
+    problems
+  )
   return { kind: "keyBy", input, columns, problems }
 }
 
@@ -45,7 +51,11 @@ const keyColumns = (args: ReadonlyArray<unknown>, problems: Array<OptionProblem>
   if (args.length === 1 && typeof first === "object" && first !== null) {
     const names = Object.keys(first)
     if (names.length === 0) {
-      problems.push({ option: "keyBy", value: show(first), fix: "names no column (call keyBy() for one key over all rows)" })
+      problems.push({
+        option: "keyBy",
+        value: show(first),
+        fix: "names no column (call keyBy() for one key over all rows)"
+      })
     }
     return names.map((name) => ({
       name,
@@ -54,7 +64,11 @@ const keyColumns = (args: ReadonlyArray<unknown>, problems: Array<OptionProblem>
   }
   return args.map((field) => {
     if (typeof field !== "string") {
-      problems.push({ option: "keyBy", value: show(field), fix: "must be a field name, or one record of named functions" })
+      problems.push({
+        option: "keyBy",
+        value: show(field),
+        fix: "must be a field name, or one record of named functions"
+      })
     }
     return { name: String(field), value: { field: String(field), label: String(field) } }
   })

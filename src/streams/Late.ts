@@ -1,6 +1,5 @@
 /** What becomes of late rows: the choice that windows and dedupe require (rules T4, A3). */
-import type { Sink } from "../model/Sink.ts"
-import type { LatePolicy } from "./Plan.ts"
+import type { AnySink, Sink } from "../model/Sink.ts"
 import type { ColumnsOf, RowOf, SinkErrorOf, SinkServicesOf } from "./SinkTypes.ts"
 
 /** Marks a late output. */
@@ -14,7 +13,8 @@ export interface LateTo<in A, out E = never, out R = never, in C extends Propert
     readonly error: () => E
     readonly services: () => R
   }
-  readonly policy: LatePolicy
+  /** For the engine. */
+  readonly sink: AnySink
 }
 
 const mark = Object.freeze({})
@@ -23,4 +23,4 @@ const mark = Object.freeze({})
 export const to = <Sk extends Sink<never, "append", unknown, unknown>>(
   sink: Sk
 ): LateTo<RowOf<Sk>, SinkErrorOf<Sk>, SinkServicesOf<Sk>, ColumnsOf<Sk>> =>
-  Object.freeze({ [LateTypeId]: mark, policy: Object.freeze({ kind: "to", sink }) }) as never
+  Object.freeze({ [LateTypeId]: mark, sink }) as never

@@ -1,26 +1,7 @@
-/**
- * Checks of what a user hands to the language: values of rows, functions, names. What is wrong becomes a problem of
- * the plan node (reported before the query starts); nothing throws, and the node gets a harmless stand-in.
- */
+/** Checks of names that a user gives: of result columns, operators and outputs. Nothing throws. */
 import type { OptionProblem } from "../model/Errors.ts"
 import { isObjectName } from "../model/ObjectStore.ts"
 import { show } from "./Options.ts"
-import type { RowValue } from "./Plan.ts"
-
-/** A field name or a function of a row, as a plan holds it. */
-export const rowValue = (option: string, value: unknown, problems: Array<OptionProblem>): RowValue => {
-  if (typeof value === "string") return { field: value, label: value }
-  if (typeof value === "function") return { get: value as (row: unknown) => unknown, label: "<lambda>" }
-  problems.push({ option, value: show(value), fix: "must be a field name or a function of a row" })
-  return { get: () => undefined, label: "<invalid>" }
-}
-
-/** A function, or a problem and one that gives `undefined`. */
-export const functionOf = <F extends (...args: never) => unknown>(option: string, f: F, problems: Array<OptionProblem>): F => {
-  if (typeof f === "function") return f
-  problems.push({ option, value: show(f), fix: "must be a function" })
-  return (() => undefined) as unknown as F
-}
 
 /**
  * Names of columns of a result, each once. `__proto__` is refused: assigned to a plain object it would vanish and
@@ -54,6 +35,10 @@ const isPlainName = (name: unknown): name is string =>
 /** The name of an operator or output. */
 export const checkName = (option: string, name: unknown, problems: Array<OptionProblem>): string => {
   if (isPlainName(name)) return name
-  problems.push({ option, value: show(name), fix: 'must be 1 to 200 of A-Z a-z 0-9 . _ = -, not starting with a dot (try "by-category")' })
+  problems.push({
+    option,
+    value: show(name),
+    fix: 'must be 1 to 200 of A-Z a-z 0-9 . _ = -, not starting with a dot (try "by-category")'
+  })
   return "invalid"
 }

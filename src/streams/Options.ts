@@ -25,7 +25,7 @@ export const durationMs = (
   problems: Array<OptionProblem>,
   bounds: { readonly min: number; readonly max?: number }
 ): number => {
-  const decoded = Duration.fromInput(value)
+  const decoded = isMisspelt(value) ? Option.none() : Duration.fromInput(value)
   const ms = Option.isSome(decoded) ? Duration.toMillis(decoded.value) : Number.NaN
   const max = bounds.max ?? Number.MAX_SAFE_INTEGER
   if (Number.isNaN(ms)) {
@@ -37,6 +37,15 @@ export const durationMs = (
     return bounds.min
   }
   return ms
+}
+
+const units = ["weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"]
+
+/** An object without a unit, or with a wrong one: effect reads `{ minuts: 5 }` as zero. */
+const isMisspelt = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || Duration.isDuration(value)) return false
+  const names = Object.keys(value)
+  return names.length === 0 || names.some((name) => !units.includes(name))
 }
 
 /** An integer option within bounds. */

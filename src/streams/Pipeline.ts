@@ -4,7 +4,8 @@
 import type * as Duration from "effect/Duration"
 import * as Pipeable from "effect/Pipeable"
 import type { OptionProblem } from "../model/Errors.ts"
-import type { Mode, Sink } from "../model/Sink.ts"
+import type { AnySink, Mode, Sink } from "../model/Sink.ts"
+import { sinkOf, sourceOf } from "./Arguments.ts"
 import { checkName } from "./Names.ts"
 import { durationMs, show } from "./Options.ts"
 import type { PlanNode, QueryPlan, SinkNode } from "./Plan.ts"
@@ -27,12 +28,16 @@ const mark = Object.freeze({})
 
 /** A pipeline of this plan. The caller states the types. */
 export const pipelineOf = <E, R>(plan: QueryPlan): Pipeline<E, R> => {
-  const pipeline = Object.assign(Object.create(Pipeable.Prototype) as object, { [PipelineTypeId]: mark, plan: Object.freeze(plan) })
+  const pipeline = Object.assign(Object.create(Pipeable.Prototype) as object, {
+    [PipelineTypeId]: mark,
+    plan: Object.freeze(plan)
+  })
   return Object.freeze(pipeline) as unknown as Pipeline<E, R>
 }
 
 /** Whether a value is a pipeline. */
-export const isPipeline = (u: unknown): u is Pipeline<unknown, unknown> => typeof u === "object" && u !== null && PipelineTypeId in u
+export const isPipeline = (u: unknown): u is Pipeline<unknown, unknown> =>
+  typeof u === "object" && u !== null && PipelineTypeId in u
 
 /** Options of `EventStream.to`, by mode (A4). */
 export type ToOptions =
@@ -65,36 +70,44 @@ export const to =
 
 const modes: ReadonlyArray<Mode> = ["append", "update", "complete"]
 
-const sinkNode = (input: PlanNode, sink: SinkNode["sink"], options: ToOptions): SinkNode => {
+const sinkNode = (input: PlanNode, given: unknown, options: ToOptions): SinkNode => {
   const problems: Array<OptionProblem> = []
-  const { keep } = options
+  const sink = sinkOf("to", given, problems)
   const mode = modeOf(options.mode ?? "append", sink, problems)
   checkNeeds("to", input, { final: mode === "append" }, problems)
-  const { identity } = factsOf(input)
-  if (mode !== "append" && identity === undefined) {
-    const fix = "needs results of an aggregate, whose key says which row to replace; plain rows are written in append"
+  if (mode !== "append" && factsOf(input).identity === undefined) {
+    const fix = "needs results of an aggregate, whose key says which row to replace; other rows are written in append"
     problems.push({ option: "to.mode", value: show(mode), fix })
   }
-  if (sink !== undefined) checkSinkColumns("to", input, sink, problems)
+  checkSinkColumns("to", input, sink, problems)
+  const { keep } = options
   if (mode === "complete" && keep === undefined) {
-    problems.push({ option: "to.keep", value: "undefined", fix: 'must say how long rows stay in the table (try "2 hours")' })
+    problems.push({
+      option: "to.keep",
+      value: "undefined",
+      fix: 'must say how long rows stay in the table (try "2 hours")'
+    })
   }
   if (mode !== "complete" && keep !== undefined) {
     problems.push({ option: "to.keep", value: show(keep), fix: 'is for mode "complete": leave it out' })
   }
-  const kept = mode === "complete" && keep !== undefined ? { keepMs: durationMs("to.keep", keep, problems, { min: 1 }) } : {}
+  const kept =
+    mode === "complete" && keep !== undefined ? { keepMs: durationMs("to.keep", keep, problems, { min: 1 }) } : {}
   return Object.freeze({ kind: "sink", input, sink, mode, ...kept, problems })
 }
 
-const modeOf = (mode: Mode, sink: SinkNode["sink"], problems: Array<OptionProblem>): Mode => {
+const modeOf = (mode: Mode, sink: AnySink, problems: Array<OptionProblem>): Mode => {
   if (!modes.includes(mode)) {
     problems.push({ option: "to.mode", value: show(mode), fix: 'must be "append", "update" or "complete"' })
     return "append"
   }
-  const features = (sink as Partial<SinkNode["sink"]> | undefined)?.features
-  if (features === undefined) problems.push({ option: "to.sink", value: show(sink), fix: "must be a sink (try Terminal.sink())" })
-  else if (!features.modes.includes(mode)) {
-    problems.push({ option: "to.mode", value: show(mode), fix: `is none that ${sink.name} takes (it takes ${features.modes.join(", ")})` })
+  const takes = sink.features.modes
+  if (takes.length > 0 && !takes.includes(mode)) {
+    problems.push({
+      option: "to.mode",
+      value: show(mode),
+      fix: `is none that ${sink.name} takes (it takes ${takes.join(", ")})`
+    })
   }
   return mode
 }
@@ -113,12 +126,33 @@ export const outputs = <const Q extends Record<string, Pipeline<unknown, unknown
 ): Pipeline<ErrorOf<Q[keyof Q]>, ServicesOf<Q[keyof Q]>> => {
   const all: Array<QueryPlan["outputs"][number]> = []
   for (const key of Object.keys(pipelines)) {
-    const own = pipelines[key].plan.outputs
+    const pipeline: unknown = pipelines[key]
+    if (!isPipeline(pipeline)) {
+      all.push(invalid(key, show(pipeline), "must be a pipeline: end the stream with EventStream.to(sink)"))
+      continue
+    }
+    const own = pipeline.plan.outputs
     for (const output of own) {
       const problems = [...output.sink.problems]
       const name = checkName("outputs", own.length === 1 ? key : `${key}.${output.name}`, problems)
       all.push({ name, sink: Object.freeze({ ...output.sink, problems }) })
     }
   }
+  if (all.length === 0) all.push(invalid("none", "no outputs", "must have at least one: outputs({ name: pipeline })"))
   return pipelineOf({ outputs: Object.freeze(all) })
+}
+
+/** An output that never runs: it carries its problem. */
+const invalid = (name: string, value: string, fix: string): QueryPlan["outputs"][number] => {
+  const input: PlanNode = { kind: "source", source: sourceOf("outputs", undefined, []), problems: [] }
+  return {
+    name,
+    sink: {
+      kind: "sink",
+      input,
+      sink: sinkOf("outputs", undefined, []),
+      mode: "append",
+      problems: [{ option: `outputs.${name}`, value, fix }]
+    }
+  }
 }

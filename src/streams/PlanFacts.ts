@@ -101,21 +101,27 @@ export interface Needs {
 export const checkNeeds = (operator: string, input: PlanNode, needs: Needs, problems: Array<OptionProblem>): void => {
   const facts = factsOf(input)
   const refuse = (value: string, fix: string): void => {
-    problems.push({ option: `EventStream.${operator}`, value, fix })
+    problems.push({ option: operator, value, fix })
   }
   if (needs.keyed === true && input.kind !== "keyBy") refuse("rows without a key", "call EventStream.keyBy first")
   if (needs.keyed !== true && input.kind === "keyBy") {
     refuse("keyed rows", "call EventStream.window or EventStream.aggregateRunning right after EventStream.keyBy")
   }
   if (needs.timed === true && !facts.timed) refuse("rows without event time", "call EventStream.withEventTime first")
-  if (needs.untimed === true && facts.timed) refuse("rows with event time", "call it once; results of windows have event time")
+  if (needs.untimed === true && facts.timed)
+    refuse("rows with event time", "call it once; results of windows have event time")
   if (needs.final === true && facts.updating) {
     refuse("rows that may still change", 'end with EventStream.to(sink, { mode: "update" }) or mode "complete"')
   }
 }
 
 /** A sink with a schema takes no other columns than its own; checked where the plan knows the columns of the rows. */
-export const checkSinkColumns = (option: string, input: PlanNode, sink: AnySink, problems: Array<OptionProblem>): void => {
+export const checkSinkColumns = (
+  option: string,
+  input: PlanNode,
+  sink: AnySink,
+  problems: Array<OptionProblem>
+): void => {
   const takes = sink.columns
   if (takes === undefined) return
   const extra = (factsOf(input).columns ?? []).filter((name) => !takes.includes(name))

@@ -29,4 +29,6 @@ export type Within<A, C extends PropertyKey> = [PropertyKey] extends [C]
     : Lacking<Exclude<keyof A, C>>
 
 /** A sink must take the mode it is used in. */
-export type Takes<Sk, M> = [M] extends [ModesOf<Sk>] ? unknown : Refused<`this sink takes no rows in mode "${M & string}"`>
+export type Takes<Sk, M> = [M] extends [ModesOf<Sk>]
+  ? unknown
+  : Refused<`this sink takes no rows in mode "${M & string}"`>

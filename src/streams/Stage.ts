@@ -44,7 +44,7 @@ export interface Final {
 }
 /** A row may be replaced by a later one (rule A2). */
 export interface Updates {
-  readonly final: "updating: rows may still change. Write them with EventStream.to(sink, { mode: \"update\" }) or mode \"complete\"; only map, mapEffect and select may come before"
+  readonly final: 'updating: rows may still change. Write them with EventStream.to(sink, { mode: "update" }) or mode "complete"; only map, mapEffect and select may come before'
 }
 
 /** What a stream says about its event time. */

@@ -15,7 +15,8 @@ export const EventStreamTypeId: unique symbol = Symbol.for("tidemark/EventStream
  * A stream of rows `A` that may fail with `E` and needs services `R`, at stage `S`. A description: the same value may
  * be used by several pipelines, and is then read once (one plan node).
  */
-export interface EventStream<out A, out E = never, out R = never, out S extends Stage = Untimed> extends Pipeable.Pipeable {
+export interface EventStream<out A, out E = never, out R = never, out S extends Stage = Untimed>
+  extends Pipeable.Pipeable {
   readonly [EventStreamTypeId]: {
     readonly row: () => A
     readonly error: () => E
@@ -57,7 +58,8 @@ export const windowedOf = <A, E, R, S extends Stage>(parts: WindowParts): EventS
 }
 
 /** The parts of a windowed stream; undefined for any other. */
-export const windowPartsOf = (stream: EventStream<unknown, unknown, unknown, Stage>): WindowParts | undefined => windows.get(stream)
+export const windowPartsOf = (stream: EventStream<unknown, unknown, unknown, Stage>): WindowParts | undefined =>
+  windows.get(stream)
 
 /** Whether a value is a stream. */
 export const isEventStream = (u: unknown): u is EventStream<unknown, unknown, unknown, Stage> =>

@@ -31,7 +31,7 @@ type Lateness<Kind extends WindowSpec["kind"]> = Kind extends "time"
   : Refused<"allowed lateness is for Window.tumbling and Window.sliding: leave it out">
 
 type Undecided =
-  Refused<"say what becomes of late rows: EventStream.window(window, { late: \"drop\" }) or { late: Late.to(sink) }">
+  Refused<'say what becomes of late rows: EventStream.window(window, { late: "drop" }) or { late: Late.to(sink) }'>
 
 type EmitsFor<D> = [D] extends [never] ? Final : Updates
 
@@ -88,7 +88,8 @@ const windowParts = (
   checkNeeds(operator, input, { keyed: true, timed: true, final: true }, problems)
   const spec: WindowSpec = isWindow(window) ? window.spec : { kind: "global" }
   if (isWindow(window)) problems.push(...window.problems)
-  else problems.push({ option: operator, value: show(window), fix: 'must be a window (try Window.tumbling("1 minute"))' })
+  else
+    problems.push({ option: operator, value: show(window), fix: 'must be a window (try Window.tumbling("1 minute"))' })
   const { late, allowedLateness } = options ?? {}
   let allowedLatenessMs = 0
   if (allowedLateness !== undefined) {
@@ -116,7 +117,12 @@ const isWindow = (window: unknown): window is Window =>
   typeof window === "object" && window !== null && "spec" in window && "problems" in window
 
 /** A3: the allowed lateness of a dedupe is at most that of every window after it. */
-const checkDedupes = (operator: string, input: PlanNode, allowedLatenessMs: number, problems: Array<OptionProblem>): void => {
+const checkDedupes = (
+  operator: string,
+  input: PlanNode,
+  allowedLatenessMs: number,
+  problems: Array<OptionProblem>
+): void => {
   const seen = new Set<PlanNode>()
   const todo: Array<PlanNode> = [input]
   for (let node = todo.pop(); node !== undefined; node = todo.pop()) {

@@ -5,7 +5,7 @@
 import type * as Duration from "effect/Duration"
 import type { OptionProblem } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
-import { functionOf, rowValue } from "./Names.ts"
+import { functionOf, rowValue } from "./Arguments.ts"
 import { durationMs, show } from "./Options.ts"
 import type { EventTimeSpec } from "./Plan.ts"
 import { checkNeeds } from "./PlanFacts.ts"
@@ -55,7 +55,9 @@ export const withEventTime: {
     time: F,
     options: OutOfOrdernessOrWatermark<A>
   ): <E, R, S extends UntimedRows>(self: EventStream<A & Holds<F, Instant>, E, R, S>) => EventStream<A, E, R, Timed>
-  (time: unknown): Refused<"say how far rows may be out of order: EventStream.withEventTime(field, { outOfOrderness: \"10 seconds\" })">
+  (
+    time: unknown
+  ): Refused<'say how far rows may be out of order: EventStream.withEventTime(field, { outOfOrderness: "10 seconds" })'>
 } = ((time: unknown, options?: OutOfOrdernessOrWatermark<never>) =>
   (self: EventStream<unknown, unknown, unknown, Stage>) => {
     const problems: Array<OptionProblem> = []
@@ -71,14 +73,18 @@ const eventTimeSpec = (
   problems: Array<OptionProblem>
 ): EventTimeSpec => {
   const given: CommonOptions = options ?? {}
-  const { outOfOrderness, watermark } = given as { outOfOrderness?: Duration.Input; watermark?: (row: unknown) => unknown }
+  const { outOfOrderness, watermark } = given as {
+    outOfOrderness?: Duration.Input
+    watermark?: (row: unknown) => unknown
+  }
   if (outOfOrderness === undefined && watermark === undefined) {
     problems.push({ option: option("outOfOrderness"), value: "undefined", fix: 'is missing (try "10 minutes")' })
   }
   if (outOfOrderness !== undefined && watermark !== undefined) {
     problems.push({ option: option("watermark"), value: "a function", fix: "give either outOfOrderness or watermark" })
   }
-  const ms = (name: string, value: Duration.Input, min: number): number => durationMs(option(name), value, problems, { min })
+  const ms = (name: string, value: Duration.Input, min: number): number =>
+    durationMs(option(name), value, problems, { min })
   const { idleAfter, whenQuiet, maxFutureSkew, alignment, zone } = given
   return {
     time: rowValue(option("time"), time, problems),
@@ -88,7 +94,10 @@ const eventTimeSpec = (
     ...(whenQuiet === undefined ? {} : { whenQuiet: quiet(whenQuiet, problems) }),
     ...(maxFutureSkew === undefined
       ? {}
-      : { maxFutureSkewMs: maxFutureSkew === "off" ? "off" : ms("maxFutureSkew", maxFutureSkew, Limits.maxFutureSkewFloorMs) }),
+      : {
+          maxFutureSkewMs:
+            maxFutureSkew === "off" ? "off" : ms("maxFutureSkew", maxFutureSkew, Limits.maxFutureSkewFloorMs)
+        }),
     ...(alignment === undefined ? {} : { alignmentDriftMs: ms("alignment", alignment, 1) }),
     ...(zone === undefined ? {} : { zone: checkZone(zone, problems) })
   }
@@ -104,7 +113,8 @@ const quiet = (value: unknown, problems: Array<OptionProblem>): "hold" | "follow
 
 const checkZone = (zone: unknown, problems: Array<OptionProblem>): string => {
   try {
-    if (typeof zone === "string") return new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone && zone
+    if (typeof zone === "string")
+      return new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone && zone
   } catch {
     // Not a zone: said below.
   }

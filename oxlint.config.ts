@@ -122,6 +122,10 @@ export default defineConfig({
   },
   overrides: [
     { files: ["src/**/*.ts"], rules: restrict([]) },
+    {
+      files: ["src/*.ts"],
+      rules: restrict([{ regex: "^\\./cli/", message: "The library never imports the program." }])
+    },
     ...folderRules,
     { files: ["src/connectors/*.ts"], rules: restrict([connectors, apart(0)]) },
     { files: ["src/connectors/*/*.ts"], rules: restrict([connectors, apart(1)]) },

@@ -34,6 +34,7 @@ const directions: ReadonlyArray<Plant> = [
   ["src/sql/Wrong.ts", 'import "../actors/Right.ts"', /sql may import model, streams/],
   ["src/monitor/Wrong.ts", 'import "../connectors/memory/Right.ts"', /monitor may import model, streams, checkpoint/],
   ["src/testing/Wrong.ts", 'import "../cli/Right.ts"', /testing may import/],
+  ["src/index.ts", 'export * from "./cli/Right.ts"', /never imports the program/],
   ["src/actors/WrongIndex.ts", 'import "../index.ts"', /index.ts is for users/],
   ["src/actors/WrongSelf.ts", 'import "tidemark"', /import the module itself/],
   ["src/actors/WrongTest.ts", 'import "../../test/Right.ts"', /stands on its own/],

@@ -75,7 +75,15 @@ export const imbalances = (ledger: Ledger): ReadonlyArray<Imbalance> => {
   for (const o of ledger.operators) {
     const where = o.partition === undefined ? o.operator : `${o.operator}, partition ${o.partition}`
     const accounted =
-      o.forwarded + o.filtered + o.contributed + o.late + o.outside + o.dead + o.duplicate + o.quarantined + sumOf(o.dropped)
+      o.forwarded +
+      o.filtered +
+      o.contributed +
+      o.late +
+      o.outside +
+      o.dead +
+      o.duplicate +
+      o.quarantined +
+      sumOf(o.dropped)
     check(where, "in = the sum of its dispositions", o.in, accounted)
     check(where, "contributed = held + settled", o.contributed, o.held + o.settled)
   }

@@ -62,7 +62,7 @@ export class RowChunk {
     bytes: number,
     times: Float64Array = noNumbers,
     watermarks: Float64Array = noNumbers,
-    appendTimes: Float64Array | undefined = undefined
+    appendTimes?: Float64Array
   ) {
     this.length = length
     this.#rows = rows
@@ -91,7 +91,16 @@ export class RowChunk {
 
   /** The same rows with event times and watermarks. */
   timed(times: Float64Array, watermarks: Float64Array): RowChunk {
-    return new RowChunk(this.length, this.#rows, this.columns, this.order, this.bytes, times, watermarks, this.appendTimes)
+    return new RowChunk(
+      this.length,
+      this.#rows,
+      this.columns,
+      this.order,
+      this.bytes,
+      times,
+      watermarks,
+      this.appendTimes
+    )
   }
 
   /** The same rows, placed in the total order by `lanes` instead of by their partition. */
@@ -117,13 +126,23 @@ export class RowChunk {
 
   /** Other values for the same rows, one for one. */
   withRows(rows: ReadonlyArray<unknown>): RowChunk {
-    return new RowChunk(this.length, rows, undefined, this.order, this.bytes, this.times, this.watermarks, this.appendTimes)
+    return new RowChunk(
+      this.length,
+      rows,
+      undefined,
+      this.order,
+      this.bytes,
+      this.times,
+      this.watermarks,
+      this.appendTimes
+    )
   }
 
   /** The rows at `indices[0..n)`, ascending; an index may repeat (flatMap) when `subs` tells the copies apart. */
   pick(indices: Int32Array, n: number, rows?: ReadonlyArray<unknown>, subs?: Float64Array): RowChunk {
     const values = rows ?? (this.#rows === undefined ? undefined : gather(this.#rows, indices, n))
-    const columns = rows === undefined && values === undefined ? gatherColumns(this.columns ?? {}, indices, n) : undefined
+    const columns =
+      rows === undefined && values === undefined ? gatherColumns(this.columns ?? {}, indices, n) : undefined
     const o = this.order
     const ordinals = new Float64Array(n)
     for (let j = 0; j < n; j++) ordinals[j] = ordinalAt(o, indices[j])

@@ -19,7 +19,12 @@ export interface Window<out Kind extends WindowSpec["kind"] = WindowSpec["kind"]
   readonly problems: ReadonlyArray<OptionProblem>
 }
 
-const time = (option: string, size: Duration.Input, slide: Duration.Input, offset: Duration.Input | undefined): Window<"time"> => {
+const time = (
+  option: string,
+  size: Duration.Input,
+  slide: Duration.Input,
+  offset: Duration.Input | undefined
+): Window<"time"> => {
   const problems: Array<OptionProblem> = []
   const sizeMs = durationMs(`${option}.size`, size, problems, { min: 1 })
   const slideMs = durationMs(`${option}.every`, slide, problems, { min: 1 })

@@ -168,8 +168,9 @@ export class KeyDictionary {
 
   /** What `receiver` has not been told yet; telling it is the caller's duty. */
   takeDelta(receiver: number): KeyDelta {
+    // Always a new list: the delta waits in a queue while the next keys are found.
     const keys = this.#fresh[receiver]
-    if (keys.length > 0) this.#fresh[receiver] = []
+    this.#fresh[receiver] = []
     return { generation: this.#generation, first: this.#sizes[receiver] - keys.length, keys }
   }
 }
@@ -223,6 +224,9 @@ export class KeyTable {
   /** Learns a delta from edge `edge` and returns that edge's map: sender's number -> id. */
   learn(edge: number, delta: KeyDelta): Int32Array {
     let known = this.#edges[edge]
+    if (known?.generation === delta.generation && known.size !== delta.first) {
+      throw new Error(`edge ${edge} has brought ${known.size} keys, and the next are said to be from ${delta.first}`)
+    }
     if (known === undefined) known = this.#edges[edge] = { generation: delta.generation, size: 0, ids: new Int32Array(64) }
     if (known.generation !== delta.generation) {
       const old = known

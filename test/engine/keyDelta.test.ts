@@ -1,0 +1,12 @@
+import { expect, it } from "vitest"
+import { KeyDictionary } from "../../src/streams/KeyDictionary.ts"
+
+it("a delta that waits in a queue does not change while the sender finds more keys", () => {
+  const dictionary = new KeyDictionary(1, 1)
+  dictionary.entryAt([["a"]], 0)
+  expect(dictionary.takeDelta(0).keys).toEqual([["a"]])
+  const empty = dictionary.takeDelta(0)
+  dictionary.entryAt([["b"]], 0)
+  expect(empty.keys).toEqual([])
+  expect(dictionary.takeDelta(0)).toEqual({ generation: 0, first: 1, keys: [["b"]] })
+})

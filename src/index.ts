@@ -1,8 +1,13 @@
 /** The public surface of tidemark: the language, the built-in connectors, and what runs a pipeline. */
 export * as Checkpoint from "./Checkpoint.ts"
 export * as EventStream from "./streams/EventStream.ts"
+export * as Foreach from "./connectors/foreach/Foreach.ts"
+export * as Generate from "./connectors/generate/Generate.ts"
 export * as Late from "./streams/Late.ts"
+export * as Memory from "./connectors/memory/Memory.ts"
 export * as Query from "./actors/Query.ts"
+export * as Streams from "./connectors/stream/Streams.ts"
+export * as Terminal from "./connectors/terminal/Terminal.ts"
 export * as Trigger from "./streams/Trigger.ts"
 export * as Window from "./streams/Window.ts"
 export type { Mode, Sink } from "./model/Sink.ts"

@@ -17,6 +17,11 @@ export interface HasTime {
   readonly timed: "yes"
   readonly untimed: "it has event time already, from EventStream.withEventTime or a window"
 }
+/** Of rows that may still change: nothing that asks for time takes them, and it is not time that stands in the way. */
+export interface AnyTime {
+  readonly timed: "yes"
+  readonly untimed: "yes"
+}
 /** Not keyed. */
 export interface NoKey {
   readonly keyed: "no key: call EventStream.keyBy first (or EventStream.windowAll, for one window over all rows)"
@@ -96,6 +101,7 @@ export interface Windowed<out K, out Emits extends EmitAnswers = Final> extends 
 }
 /** Results that may still change: running aggregates, windows with allowed lateness. */
 export interface Updating extends Stage {
+  readonly time: AnyTime
   readonly key: NoKey
   readonly emits: Updates
 }

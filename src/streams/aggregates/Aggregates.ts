@@ -41,7 +41,7 @@ export type ValueBy<A, F> = F extends (row: A) => infer V ? V : F extends keyof 
 export type SumOf<V> = [V] extends [number] ? number : [V] extends [bigint] ? bigint : number | bigint
 
 /** A user's own aggregate. */
-export interface Reducer<A, S, B> {
+export interface Reducer<A, S, R extends (state: S) => unknown> {
   /** How the state is written into checkpoints. */
   readonly state: Schema.Codec<S, unknown>
   /** The state of no rows. Called once per key and window. */
@@ -54,7 +54,7 @@ export interface Reducer<A, S, B> {
    */
   readonly merge?: (x: NoInfer<S>, y: NoInfer<S>) => NoInfer<S>
   /** The result of a state; the state itself when absent. Must not change it. */
-  readonly result?: (state: NoInfer<S>) => B
+  readonly result?: R
 }
 
 /** The built-in aggregates over rows of type `A`. */
@@ -89,7 +89,7 @@ export interface Aggregates<A> {
     options?: PercentileOptions
   ) => Agg<A, ReadonlyArray<number>>
   /** A user's own aggregate. */
-  readonly reduce: <S, B = S>(reducer: Reducer<A, S, B>) => Agg<A, B>
+  readonly reduce: <S, R extends (state: S) => unknown = (state: S) => S>(reducer: Reducer<A, S, R>) => Agg<A, ReturnType<R>>
 }
 
 type Present<V> = undefined extends V ? Exclude<V, undefined> | null : V
@@ -127,7 +127,7 @@ const untyped: Aggregates<unknown> = {
   approxDistinct: lift("approxDistinct", approxDistinct),
   percentile: lift("percentile", percentile),
   percentiles: lift("percentiles", percentiles),
-  reduce: (reducer) => reduce(reducer as AnyReducer)
+  reduce: (reducer) => reduce(reducer as unknown as AnyReducer)
 }
 
 /** The aggregates, for rows of type `A`: what `EventStream.aggregate` hands to the user's function. */

@@ -6,7 +6,7 @@
  * zero; the least and the greatest are kept exactly, and bound every answer. Up to 32 values are kept as they are, and
  * the answer is then one of them.
  *
- * Bounds: a store spans a factor of 1e18 (2,073 buckets at 1 %). When the greatest value of a sign is more than 1e18
+ * Bounds: a store spans a factor of 1e18 (2,075 buckets at 1 %). When the greatest value of a sign is more than 1e18
  * times another of that sign, the smaller ones share the lowest bucket: they keep their count, but are answered with up
  * to 1e-18 of the greatest. The state is a function of the multiset of values, so the order of adds and merges is
  * nothing to the result.
@@ -30,7 +30,7 @@ export interface SketchScale {
 export const sketchScale = (accuracy: number): SketchScale => {
   const gamma = (1 + accuracy) / (1 - accuracy)
   const logGamma = Math.log(gamma)
-  return { accuracy, logGamma, logCenter: Math.log(2 / (gamma + 1)), bucketsMax: Math.ceil(Math.log(spanMax) / logGamma) }
+  return { accuracy, logGamma, logCenter: Math.log(2 / (gamma + 1)), bucketsMax: Math.ceil(Math.log(spanMax) / logGamma) + 2 }
 }
 
 /** Counts by bucket index: `counts[k]` is of index `base + k`. In use: `low..high`. */

@@ -29,7 +29,10 @@ export const demand = (rows: number): { readonly rows: number; readonly bytes: n
 export const rowsOf = <A>(chunk: SourceChunk<A>): ReadonlyArray<A> => {
   if (chunk.rows !== undefined) return chunk.rows
   const columns = Object.entries(chunk.columns ?? {})
-  return Array.from({ length: chunk.length }, (_, i) => Object.fromEntries(columns.map(([name, c]) => [name, c[i]])) as A)
+  return Array.from(
+    { length: chunk.length },
+    (_, i) => Object.fromEntries(columns.map(([name, c]) => [name, c[i]])) as A
+  )
 }
 
 /** Puts chunks together. */
@@ -92,7 +95,10 @@ export const readFrom = <A>(
 export const soon = 60
 
 /** That a cursor has nothing to give: it is at its end, or waits. */
-export const expectNothing = (features: SourceFeatures, cursor: PartitionCursor<unknown, unknown, unknown>): Effect.Effect<void, unknown> =>
+export const expectNothing = (
+  features: SourceFeatures,
+  cursor: PartitionCursor<unknown, unknown, unknown>
+): Effect.Effect<void, unknown> =>
   Effect.gen(function* () {
     const pulled = yield* Effect.result(Effect.timeoutOption(cursor.pull(demand(100)), soon))
     if (pulled._tag === "Failure") expect(features.bounded && Cause.isDone(pulled.failure)).toBe(true)

@@ -33,18 +33,29 @@ export interface SinkUnderTest {
 type Law = (world: SinkUnderTest) => Effect.Effect<void, unknown, Scope.Scope>
 
 const row = (n: number, k = `k${n}`): SinkRow => ({ k, n, text: `row ${n}` })
-const rows = (from: number, to: number): ReadonlyArray<SinkRow> => Array.from({ length: to - from }, (_, i) => row(from + i))
+const rows = (from: number, to: number): ReadonlyArray<SinkRow> =>
+  Array.from({ length: to - from }, (_, i) => row(from + i))
 const batch = (values: ReadonlyArray<SinkRow>, deletes?: ReadonlyArray<number>): SinkBatch<SinkRow> => ({
   rows: values,
   ...(deletes === undefined ? {} : { deletes: Uint8Array.from(deletes) })
 })
-const context = (mode: Mode, writer = "w", query = "q"): WriterContext => ({ query, writer, mode, identity: mode === "append" ? [] : ["k"] })
+const context = (mode: Mode, writer = "w", query = "q"): WriterContext => ({
+  query,
+  writer,
+  mode,
+  identity: mode === "append" ? [] : ["k"]
+})
 
 /** A prepared epoch as another process would find it in a manifest. */
 const wire = (prepared: Prepared): Prepared => JSON.parse(JSON.stringify(prepared)) as Prepared
 
 /** Writes batches as one epoch and prepares it, with a writer of its own. */
-const prepareWith = (sink: AnyRowSink, c: WriterContext, epoch: number, batches: ReadonlyArray<SinkBatch<SinkRow>>): Effect.Effect<Prepared, unknown> =>
+const prepareWith = (
+  sink: AnyRowSink,
+  c: WriterContext,
+  epoch: number,
+  batches: ReadonlyArray<SinkBatch<SinkRow>>
+): Effect.Effect<Prepared, unknown> =>
   Effect.scoped(
     Effect.gen(function* () {
       const writer = yield* sink.writer(c)
@@ -91,7 +102,13 @@ const appendLaws = (features: SinkFeatures): Record<string, Law> => ({
   "C2: rows come out in order, each once, when their epoch is committed": ({ sink, visible, rendered = (r) => r }) =>
     Effect.gen(function* () {
       const writer = yield* sink.writer(context("append"))
-      for (const [from, to] of [[0, 3], [3, 3], [3, 4], [4, 40]] as const) expect(yield* writer.write(batch(rows(from, to)))).toEqual([])
+      for (const [from, to] of [
+        [0, 3],
+        [3, 3],
+        [3, 4],
+        [4, 40]
+      ] as const)
+        expect(yield* writer.write(batch(rows(from, to)))).toEqual([])
       const prepared = yield* writer.prepare(1)
       expect(prepared).toMatchObject({ query: "q", writer: "w", epoch: 1 })
       expect(wire(prepared)).toEqual(prepared)
@@ -99,7 +116,11 @@ const appendLaws = (features: SinkFeatures): Record<string, Law> => ({
       yield* sink.commit(prepared)
       expect(yield* visible).toEqual(rows(0, 40).map(rendered))
     }),
-  "C2: an epoch holds what was written since the last prepare, also when commits come later": ({ sink, visible, rendered = (r) => r }) =>
+  "C2: an epoch holds what was written since the last prepare, also when commits come later": ({
+    sink,
+    visible,
+    rendered = (r) => r
+  }) =>
     Effect.gen(function* () {
       const writer = yield* sink.writer(context("append"))
       yield* writer.write(batch(rows(0, 2)))
@@ -163,7 +184,11 @@ const appendLaws = (features: SinkFeatures): Record<string, Law> => ({
       expect(yield* visible).toEqual([])
       expect(yield* committedEpoch(sink)).toBe(2)
     }),
-  "L3: received = written + dead, for rows with hostile values too; their neighbours are unharmed": ({ sink, visible, rendered = (r) => r }) =>
+  "L3: received = written + dead, for rows with hostile values too; their neighbours are unharmed": ({
+    sink,
+    visible,
+    rendered = (r) => r
+  }) =>
     Effect.gen(function* () {
       const writer = yield* sink.writer(context("append"))
       let received = 0
@@ -200,7 +225,12 @@ const exactlyOnceLaws: Record<string, Law> = {
       yield* Scope.close(scope, Exit.void)
       expect(yield* visible).toEqual([])
     }),
-  "an attempt that prepared and died leaves no trace when the next one does the epoch again": ({ sink, again, visible, rendered = (r) => r }) =>
+  "an attempt that prepared and died leaves no trace when the next one does the epoch again": ({
+    sink,
+    again,
+    visible,
+    rendered = (r) => r
+  }) =>
     Effect.gen(function* () {
       yield* prepareWith(sink, context("append"), 1, [batch(rows(0, 7))])
       const next = again()
@@ -220,13 +250,19 @@ const multiWriterLaws: Record<string, Law> = {
   "M1: two writers and two queries do not disturb each other": ({ sink, visible, rendered = (r) => r }) =>
     Effect.gen(function* () {
       const writers = [context("append", "w1"), context("append", "w2"), context("append", "w1", "other query")]
-      for (const [i, c] of writers.entries()) yield* sink.commit(yield* prepareWith(sink, c, 1, [batch(rows(i * 10, i * 10 + 3))]))
-      expect([...(yield* visible)].sort(byText)).toEqual([0, 10, 20].flatMap((n) => rows(n, n + 3).map(rendered)).sort(byText))
+      for (const [i, c] of writers.entries())
+        yield* sink.commit(yield* prepareWith(sink, c, 1, [batch(rows(i * 10, i * 10 + 3))]))
+      expect([...(yield* visible)].sort(byText)).toEqual(
+        [0, 10, 20].flatMap((n) => rows(n, n + 3).map(rendered)).sort(byText)
+      )
       for (const c of writers) expect(yield* committedEpoch(sink, c.writer, c.query)).toBe(1)
     })
 }
 
-const expectTable = ({ table, rendered = (r) => r }: SinkUnderTest, expected: ReadonlyArray<SinkRow>): Effect.Effect<void, unknown> =>
+const expectTable = (
+  { table, rendered = (r) => r }: SinkUnderTest,
+  expected: ReadonlyArray<SinkRow>
+): Effect.Effect<void, unknown> =>
   table === undefined
     ? Effect.void
     : Effect.map(table, (seen) => expect([...seen].sort(byText)).toEqual(expected.map(rendered).sort(byText)))
@@ -254,7 +290,9 @@ const updateLaws = (features: SinkFeatures): Record<string, Law> => ({
             const writer = yield* sink.writer(context("update"))
             yield* writer.write(batch([row(1, "a"), row(2, "b"), row(3, "c")]))
             yield* sink.commit(yield* writer.prepare(1))
-            yield* writer.write(batch([row(0, "a"), row(9, "none"), row(4, "d"), row(0, "d"), row(5, "d")], [1, 1, 0, 1, 0]))
+            yield* writer.write(
+              batch([row(0, "a"), row(9, "none"), row(4, "d"), row(0, "d"), row(5, "d")], [1, 1, 0, 1, 0])
+            )
             yield* sink.commit(yield* writer.prepare(2))
             yield* expectTable(world, [row(2, "b"), row(3, "c"), row(5, "d")])
             expect(yield* committedEpoch(sink)).toBe(2)
@@ -286,7 +324,11 @@ const completeLaws: Record<string, Law> = {
 }
 
 /** Registers the laws of a sink with these features. `make` is run anew for each law, in a scope that ends with it. */
-export const sinkConformance = (name: string, features: SinkFeatures, make: Effect.Effect<SinkUnderTest, unknown, Scope.Scope>): void => {
+export const sinkConformance = (
+  name: string,
+  features: SinkFeatures,
+  make: Effect.Effect<SinkUnderTest, unknown, Scope.Scope>
+): void => {
   const laws: Record<string, Law> = {
     ...sound(features),
     ...(features.modes.includes("append") ? appendLaws(features) : {}),

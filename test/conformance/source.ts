@@ -9,7 +9,20 @@ import { describe, expect, it } from "vitest"
 import { Limits } from "../../src/model/Limits.ts"
 import { type PartitionId, position } from "../../src/model/Position.ts"
 import type { PartitionCursor, Source, SourceChunk, SourceFeatures } from "../../src/model/Source.ts"
-import { checkChunk, type Contents, demand, essence, expectNothing, items, readAll, readFrom, reading, rowsOf, soon, total } from "./reading.ts"
+import {
+  checkChunk,
+  type Contents,
+  demand,
+  essence,
+  expectNothing,
+  items,
+  readAll,
+  readFrom,
+  reading,
+  rowsOf,
+  soon,
+  total
+} from "./reading.ts"
 
 export type { Contents } from "./reading.ts"
 
@@ -64,7 +77,14 @@ const orderLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
     Effect.gen(function* () {
       const asks = [1, 3, 1, 2, 5]
       for (const [partition, expected] of contents) {
-        const got = yield* readFrom(features, source, partition, Option.none(), total(expected), (n) => asks[n % asks.length])
+        const got = yield* readFrom(
+          features,
+          source,
+          partition,
+          Option.none(),
+          total(expected),
+          (n) => asks[n % asks.length]
+        )
         got.chunks.forEach((chunk, n) => checkChunk(features, chunk, asks[n % asks.length]))
         expect(got.rows).toEqual(expected.rows)
       }
@@ -93,7 +113,12 @@ const orderLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
     }),
   "keeps partitions apart: read in turns, each gives its own": ({ source, contents }) =>
     Effect.gen(function* () {
-      const open: Array<{ cursor: PartitionCursor<A, unknown, unknown>; expected: Contents<A>; chunks: Array<SourceChunk<A>>; seen: number }> = []
+      const open: Array<{
+        cursor: PartitionCursor<A, unknown, unknown>
+        expected: Contents<A>
+        chunks: Array<SourceChunk<A>>
+        seen: number
+      }> = []
       for (const [partition, expected] of contents) {
         open.push({ cursor: yield* source.open(partition, Option.none()), expected, chunks: [], seen: 0 })
       }
@@ -109,8 +134,12 @@ const orderLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
     }),
   "refuses a partition it does not have": ({ source }) =>
     Effect.gen(function* () {
-      const opened = yield* Effect.exit(Effect.flatMap(source.open("no such partition", Option.none()), (c) => c.pull(demand(1))))
-      expect(Exit.isFailure(opened) && !opened.cause.reasons.some((r) => r._tag === "Fail" && Cause.isDone(r.error))).toBe(true)
+      const opened = yield* Effect.exit(
+        Effect.flatMap(source.open("no such partition", Option.none()), (c) => c.pull(demand(1)))
+      )
+      expect(
+        Exit.isFailure(opened) && !opened.cause.reasons.some((r) => r._tag === "Fail" && Cause.isDone(r.error))
+      ).toBe(true)
     })
 })
 
@@ -222,10 +251,14 @@ const replayLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
     Effect.gen(function* () {
       for (const bad of ["", "no such position", "-1", "1e3", "999999999999", "{}"]) {
         const exit = yield* Effect.exit(
-          Effect.flatMap(source.open([...contents.keys()][0], Option.some(position(bad))), (c) => Effect.timeout(c.pull(demand(1)), 500))
+          Effect.flatMap(source.open([...contents.keys()][0], Option.some(position(bad))), (c) =>
+            Effect.timeout(c.pull(demand(1)), 500)
+          )
         )
         expect(Exit.isFailure(exit), bad).toBe(true)
-        const done = Exit.isFailure(exit) && exit.cause.reasons.some((r) => r._tag === "Fail" && (Cause.isDone(r.error) || Cause.isTimeoutError(r.error)))
+        const done =
+          Exit.isFailure(exit) &&
+          exit.cause.reasons.some((r) => r._tag === "Fail" && (Cause.isDone(r.error) || Cause.isTimeoutError(r.error)))
         expect(done, bad).toBe(false)
       }
     })

@@ -24,7 +24,12 @@ const laws: Record<string, (store: ObjectStore) => Effect.Effect<void, unknown>>
     }),
   "put, then get: the same bytes, empty and large ones too": (store) =>
     Effect.gen(function* () {
-      for (const [i, bytes] of [new Uint8Array(0), text("hello"), Uint8Array.from([0, 255, 10, 13, 128]), noise(5_000_000)].entries()) {
+      for (const [i, bytes] of [
+        new Uint8Array(0),
+        text("hello"),
+        Uint8Array.from([0, 255, 10, 13, 128]),
+        noise(5_000_000)
+      ].entries()) {
         yield* store.put(`sizes/${i}`, bytes)
         const got = Option.getOrThrow(yield* store.get(`sizes/${i}`))
         expect(got).toBeInstanceOf(Uint8Array)
@@ -64,7 +69,11 @@ const laws: Record<string, (store: ObjectStore) => Effect.Effect<void, unknown>>
     Effect.gen(function* () {
       const won = yield* Effect.forEach(
         Array.from({ length: 50 }, (_, i) => i),
-        (i) => Effect.map(store.putIfAbsent("race/n", text(`writer ${i} ${"x".repeat(i * 100)}`)), (created) => ({ i, created })),
+        (i) =>
+          Effect.map(store.putIfAbsent("race/n", text(`writer ${i} ${"x".repeat(i * 100)}`)), (created) => ({
+            i,
+            created
+          })),
         { concurrency: "unbounded" }
       )
       const winners = won.filter((w) => w.created)
@@ -76,12 +85,17 @@ const laws: Record<string, (store: ObjectStore) => Effect.Effect<void, unknown>>
     Effect.gen(function* () {
       const [a, b] = [noise(300_000), noise(300_000).reverse()]
       yield* store.put("swap", a)
-      const writes = Effect.forEach(Array.from({ length: 10 }, (_, i) => i), (i) => store.put("swap", i % 2 === 0 ? b : a))
-      const reads = Effect.forEach(Array.from({ length: 20 }, (_, i) => i), () =>
-        Effect.map(store.get("swap"), (got) => {
-          const bytes = Option.getOrThrow(got)
-          expect(Buffer.compare(bytes, a) === 0 || Buffer.compare(bytes, b) === 0).toBe(true)
-        })
+      const writes = Effect.forEach(
+        Array.from({ length: 10 }, (_, i) => i),
+        (i) => store.put("swap", i % 2 === 0 ? b : a)
+      )
+      const reads = Effect.forEach(
+        Array.from({ length: 20 }, (_, i) => i),
+        () =>
+          Effect.map(store.get("swap"), (got) => {
+            const bytes = Option.getOrThrow(got)
+            expect(Buffer.compare(bytes, a) === 0 || Buffer.compare(bytes, b) === 0).toBe(true)
+          })
       )
       yield* Effect.all([writes, reads], { concurrency: "unbounded" })
     }),
@@ -125,7 +139,26 @@ const laws: Record<string, (store: ObjectStore) => Effect.Effect<void, unknown>>
   "refuses bad names with a StoreError, and does nothing": (store) =>
     Effect.gen(function* () {
       const long = "x".repeat(900)
-      for (const bad of ["", "/", "a/", "/a", "a//b", "..", "../a", "a/../b", ".", ".hidden", "a/.b", "a b", "a\\b", "a\0", "ä", "a:b", "a%2fb", long]) {
+      for (const bad of [
+        "",
+        "/",
+        "a/",
+        "/a",
+        "a//b",
+        "..",
+        "../a",
+        "a/../b",
+        ".",
+        ".hidden",
+        "a/.b",
+        "a b",
+        "a\\b",
+        "a\0",
+        "ä",
+        "a:b",
+        "a%2fb",
+        long
+      ]) {
         const calls: ReadonlyArray<Effect.Effect<unknown, { readonly _tag: string }>> = [
           store.get(bad),
           store.put(bad, text("x")),

@@ -6,7 +6,12 @@ import { decodeRow, encodeRow } from "../../src/connectors/foreach/plainRow.ts"
 import type { Prepared, Sink, WriterContext } from "../../src/model/Sink.ts"
 import { sinkConformance, type SinkRow } from "../conformance/sink.ts"
 
-const features = { modes: ["append", "update", "complete"], guarantee: "at-least-once", multiWriter: true, deletes: true } as const
+const features = {
+  modes: ["append", "update", "complete"],
+  guarantee: "at-least-once",
+  multiWriter: true,
+  deletes: true
+} as const
 
 sinkConformance(
   "foreach",
@@ -29,7 +34,9 @@ sinkConformance(
 )
 
 class Full extends Data.TaggedError("Full")<{ readonly at: number }> {}
-class Store extends Context.Service<Store, { readonly save: (n: number) => Effect.Effect<void, Full> }>()("test/Store") {}
+class Store extends Context.Service<Store, { readonly save: (n: number) => Effect.Effect<void, Full> }>()(
+  "test/Store"
+) {}
 
 const context: WriterContext = { query: "q", writer: "w", mode: "append", identity: [] }
 
@@ -39,9 +46,13 @@ describe("Foreach.sink", () => {
       Effect.flatMap(Store, (store) => store.save(n))
     )
     const saved: Array<number> = []
-    const store = Store.of({ save: (n) => (n === 3 ? Effect.fail(new Full({ at: n })) : Effect.sync(() => void saved.push(n))) })
+    const store = Store.of({
+      save: (n) => (n === 3 ? Effect.fail(new Full({ at: n })) : Effect.sync(() => void saved.push(n)))
+    })
     const exit = await Effect.runPromiseExit(
-      Effect.scoped(Effect.flatMap(sink.writer(context), (w) => w.write({ rows: [1, 2, 3, 4] }))).pipe(Effect.provideService(Store, store))
+      Effect.scoped(Effect.flatMap(sink.writer(context), (w) => w.write({ rows: [1, 2, 3, 4] }))).pipe(
+        Effect.provideService(Store, store)
+      )
     )
     expect(saved).toEqual([1, 2])
     expect(Exit.isFailure(exit)).toBe(true)
@@ -54,7 +65,10 @@ describe("Foreach.sink", () => {
           const sink = Foreach.sink((n: number, info) => Effect.sync(() => seen.push([n, info.deleted, info.mode])))
           const writer = yield* sink.writer({ ...context, mode: "update" })
           yield* writer.write({ rows: [1, 2], deletes: Uint8Array.of(0, 1) })
-          expect(seen).toEqual([[1, false, "update"], [2, true, "update"]])
+          expect(seen).toEqual([
+            [1, false, "update"],
+            [2, true, "update"]
+          ])
         })
       )
     ))
@@ -64,7 +78,9 @@ describe("Foreach.batch", () => {
   const prepared = (rows: ReadonlyArray<unknown>, epoch: number): Effect.Effect<Prepared> =>
     Effect.scoped(
       Effect.gen(function* () {
-        const writer = yield* Foreach.batch(() => Effect.void).writer(context).pipe(Effect.orDie)
+        const writer = yield* Foreach.batch(() => Effect.void)
+          .writer(context)
+          .pipe(Effect.orDie)
         yield* Effect.orDie(writer.write({ rows: rows as ReadonlyArray<never> }))
         return JSON.parse(JSON.stringify(yield* Effect.orDie(writer.prepare(epoch)))) as Prepared
       })
@@ -86,7 +102,10 @@ describe("Foreach.batch", () => {
         yield* sink.commit(first)
         yield* sink.commit(first)
         yield* sink.commit(yield* prepared([], 8))
-        expect(calls).toEqual([[7, [{ a: 1n }, { a: undefined }]], [7, [{ a: 1n }, { a: undefined }]]])
+        expect(calls).toEqual([
+          [7, [{ a: 1n }, { a: undefined }]],
+          [7, [{ a: 1n }, { a: undefined }]]
+        ])
       })
     ))
   it("refuses rows that are not plain data, naming the field", () =>
@@ -108,7 +127,9 @@ describe("Foreach.batch", () => {
       )
     ))
   it("does not commit what another kind of sink prepared", async () => {
-    const error = await Effect.runPromise(Effect.flip(Foreach.batch(() => Effect.void).commit({ query: "q", writer: "w", epoch: 1, data: { staged: "x" } })))
+    const error = await Effect.runPromise(
+      Effect.flip(Foreach.batch(() => Effect.void).commit({ query: "q", writer: "w", epoch: 1, data: { staged: "x" } }))
+    )
     expect(error).toMatchObject({ _tag: "SinkError", retryable: false })
   })
 })
@@ -119,11 +140,32 @@ describe("plain rows", () => {
     return "json" in encoded ? decodeRow(encoded.json) : encoded.refused
   }
   it("law: what is encoded comes back equal", () => {
-    const anything = fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withNullPrototype: true, withSparseArray: false })
-    fc.assert(fc.property(anything, (row) => void expect(back(row)).toStrictEqual(row)), { numRuns: 300 })
+    const anything = fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withSet: true,
+      withNullPrototype: true,
+      withSparseArray: false
+    })
+    fc.assert(
+      fc.property(anything, (row) => {
+        expect(back(row)).toStrictEqual(row)
+      }),
+      { numRuns: 300 }
+    )
   })
   it("keeps the odd ones: -0, NaN, bytes, DateTime, own $ and __proto__, lone surrogates", () => {
-    for (const value of [-0, Number.NaN, Number.POSITIVE_INFINITY, undefined, new Date(Number.NaN), Uint8Array.of(0, 255), "\ud800", { $: "bigint", v: "1" }]) {
+    for (const value of [
+      -0,
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      undefined,
+      new Date(Number.NaN),
+      Uint8Array.of(0, 255),
+      "\ud800",
+      { $: "bigint", v: "1" }
+    ]) {
       expect(back({ value })).toStrictEqual({ value })
     }
     const hostile: unknown = JSON.parse('{"__proto__":{"polluted":1},"constructor":2}')

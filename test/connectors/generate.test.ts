@@ -26,7 +26,10 @@ const IotEvent = Schema.Struct({
 })
 
 /** What a decoder with a schema makes of lines: rows as JSON has them, and how many it refuses. */
-const decoded = <A>(schema: Schema.Codec<unknown, unknown>, lines: Iterable<Uint8Array>): { readonly rows: ReadonlyArray<A>; readonly dead: number } => {
+const decoded = <A>(
+  schema: Schema.Codec<unknown, unknown>,
+  lines: Iterable<Uint8Array>
+): { readonly rows: ReadonlyArray<A>; readonly dead: number } => {
   const rows: Array<A> = []
   let dead = 0
   const check = Schema.decodeUnknownSync(schema)
@@ -42,7 +45,17 @@ const decoded = <A>(schema: Schema.Codec<unknown, unknown>, lines: Iterable<Uint
   return { rows, dead }
 }
 
-const odd = { seed: 7, count: 120, partitions: 3, startAt: "2026-01-01", outOfOrderness: "2 seconds", duplicates: "10%", late: 0.1, poison: 0.15, futureDated: 0.05 } as const
+const odd = {
+  seed: 7,
+  count: 120,
+  partitions: 3,
+  startAt: "2026-01-01",
+  outOfOrderness: "2 seconds",
+  duplicates: "10%",
+  late: 0.1,
+  poison: 0.15,
+  futureDated: 0.05
+} as const
 const bounded = { bounded: true, appendTime: true, endPosition: true, replayable: true, dynamicPartitions: false }
 const three = [0, 1, 2]
 
@@ -51,7 +64,9 @@ sourceConformance(
   bounded,
   Effect.sync(() => ({
     source: Generate.transactions(odd),
-    contents: new Map(three.map((p) => [String(p), decoded<Generate.Transaction>(Transaction, Generate.transactionsLines(odd, p))]))
+    contents: new Map(
+      three.map((p) => [String(p), decoded<Generate.Transaction>(Transaction, Generate.transactionsLines(odd, p))])
+    )
   }))
 )
 sourceConformance(
@@ -78,7 +93,12 @@ const movable = (start: number): { readonly clock: Clock.Clock; readonly advance
     Effect.suspend(() => {
       const until = now + Duration.toMillis(duration)
       const wait: Effect.Effect<void> = Effect.suspend(() =>
-        now >= until ? Effect.void : Effect.andThen(Effect.callback<void>((resume) => void setTimeout(() => resume(Effect.void), 1)), wait)
+        now >= until
+          ? Effect.void
+          : Effect.andThen(
+              Effect.callback<void>((resume) => void setTimeout(() => resume(Effect.void), 1)),
+              wait
+            )
       )
       return wait
     })
@@ -117,16 +137,20 @@ sourceConformance(
     return {
       source: onClock(Generate.transactions(options), clock),
       contents: new Map([["0", { rows: rows(60) }]]),
-      more: () => Effect.sync(() => {
-        advance(4000)
-        return rows(64).slice(60)
-      })
+      more: () =>
+        Effect.sync(() => {
+          advance(4000)
+          return rows(64).slice(60)
+        })
     }
   })
 )
 
 const demand = { rows: 1000, bytes: 1 << 20 }
-const pullOnce = <A>(source: Source<A, Generate.GeneratedMeta, unknown>, partition = "0"): Promise<{ readonly rows: ReadonlyArray<A>; readonly arrived: ReadonlyArray<number> }> =>
+const pullOnce = <A>(
+  source: Source<A, Generate.GeneratedMeta, unknown>,
+  partition = "0"
+): Promise<{ readonly rows: ReadonlyArray<A>; readonly arrived: ReadonlyArray<number> }> =>
   Effect.runPromise(
     Effect.scoped(
       Effect.gen(function* () {
@@ -138,8 +162,18 @@ const pullOnce = <A>(source: Source<A, Generate.GeneratedMeta, unknown>, partiti
 
 describe("Generate", () => {
   it("makes transactions with the fields of the tutorial's producer", async () => {
-    const { rows } = await pullOnce(Generate.transactions({ count: 4, startAt: "2026-01-01T12:00:00Z", rate: 1, partitions: 1 }))
-    expect(Object.keys(rows[0])).toEqual(["transaction_id", "customer_id", "amount", "category", "timestamp", "location", "payment_method"])
+    const { rows } = await pullOnce(
+      Generate.transactions({ count: 4, startAt: "2026-01-01T12:00:00Z", rate: 1, partitions: 1 })
+    )
+    expect(Object.keys(rows[0])).toEqual([
+      "transaction_id",
+      "customer_id",
+      "amount",
+      "category",
+      "timestamp",
+      "location",
+      "payment_method"
+    ])
     expect(rows.map((r) => r.transaction_id)).toEqual(["T000001", "T000002", "T000003", "T000004"])
     for (const r of rows) {
       expect(r.customer_id).toMatch(/^C(0[0-9]{2}|100)$/)
@@ -149,8 +183,18 @@ describe("Generate", () => {
     }
   })
   it("makes IoT events with the fields of the load test, devices in rounds", async () => {
-    const { rows } = await pullOnce(Generate.iot({ count: 30, startAt: "2026-01-01", partitions: 1, keys: 10, moreData: 3 }))
-    expect(Object.keys(rows[0])).toEqual(["eventId", "complexData", "value", "deviceId", "deviceSequenceNumber", "type", "createdAt"])
+    const { rows } = await pullOnce(
+      Generate.iot({ count: 30, startAt: "2026-01-01", partitions: 1, keys: 10, moreData: 3 })
+    )
+    expect(Object.keys(rows[0])).toEqual([
+      "eventId",
+      "complexData",
+      "value",
+      "deviceId",
+      "deviceSequenceNumber",
+      "type",
+      "createdAt"
+    ])
     expect(Object.keys(rows[0].complexData)).toEqual(["moreData0", "moreData1", "moreData2"])
     expect(rows[0].eventId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     expect(rows[0].createdAt).toMatch(/^2026-01-01T00:00:00\.[0-9]{6}Z$/)
@@ -173,7 +217,14 @@ describe("Generate", () => {
     expect(live.arrived[0]).toBeGreaterThanOrEqual(now)
   })
   it("T8: future-dated events are ahead of their append time, by `futureBy`, others are not", async () => {
-    const options = { count: 400, partitions: 1, startAt: from2026, futureDated: "25%", futureBy: "2 hours", outOfOrderness: "1 second" } as const
+    const options = {
+      count: 400,
+      partitions: 1,
+      startAt: from2026,
+      futureDated: "25%",
+      futureBy: "2 hours",
+      outOfOrderness: "1 second"
+    } as const
     const { rows, arrived } = await pullOnce(Generate.iot(options))
     const ahead = rows.map((r, i) => Date.parse(r.createdAt) - arrived[i])
     expect(ahead.filter((ms) => ms > 0).every((ms) => ms > 7_199_000 && ms <= 7_200_000)).toBe(true)
@@ -192,7 +243,9 @@ describe("Generate", () => {
       )
     )
     const start = first.appendTimes?.[0]
-    const all = [...Generate.iotLines({ ...options, startAt: start }, 0)].map((line) => JSON.parse(text.decode(line)) as Generate.IotEvent)
+    const all = [...Generate.iotLines({ ...options, startAt: start }, 0)].map(
+      (line) => JSON.parse(text.decode(line)) as Generate.IotEvent
+    )
     expect([...(first.rows ?? []), ...(rest.rows ?? [])]).toEqual(all)
   })
   it("unpaced, it hands out events before their time, as fast as they are asked for", async () => {
@@ -200,7 +253,16 @@ describe("Generate", () => {
     expect(rows.length).toBe(1000)
   })
   it("names wrong options: which, the value, and the fix", () => {
-    const wrong = { rate: 0, count: -1, partitions: 0, keys: 1.5, outOfOrderness: "10 minuts", duplicates: 2, late: "5" as "5%", startAt: "yesterday" } as const
+    const wrong = {
+      rate: 0,
+      count: -1,
+      partitions: 0,
+      keys: 1.5,
+      outOfOrderness: "10 minuts",
+      duplicates: 2,
+      late: "5" as "5%",
+      startAt: "yesterday"
+    } as const
     const { problems } = Generate.transactions(wrong as unknown as Generate.GeneratorOptions)
     expect(problems?.map((p) => p.option.replace("Generate.transactions.", "")).sort()).toEqual(
       ["count", "duplicates", "keys", "late", "outOfOrderness", "partitions", "rate", "startAt"].sort()

@@ -3,7 +3,12 @@ import { describe, expect, it } from "vitest"
 import * as Memory from "../../src/connectors/memory/Memory.ts"
 import { sinkConformance, type SinkRow } from "../conformance/sink.ts"
 
-const features = { modes: ["append", "update", "complete"], guarantee: "exactly-once", multiWriter: true, deletes: true } as const
+const features = {
+  modes: ["append", "update", "complete"],
+  guarantee: "exactly-once",
+  multiWriter: true,
+  deletes: true
+} as const
 
 sinkConformance(
   "memory",
@@ -34,7 +39,9 @@ describe("Memory.sink", () => {
   it("refuses an epoch that another process staged, saying so", () =>
     Effect.runPromise(
       Effect.gen(function* () {
-        const error = yield* Effect.flip(Memory.sink().commit({ query: "q", writer: "w", epoch: 3, data: { staged: "gone" } }))
+        const error = yield* Effect.flip(
+          Memory.sink().commit({ query: "q", writer: "w", epoch: 3, data: { staged: "gone" } })
+        )
         expect(error._tag).toBe("SinkError")
         expect(error.message).toContain("epoch 3")
       })

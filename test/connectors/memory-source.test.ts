@@ -13,7 +13,9 @@ const rowsOf = (partition: string, count: number): ReadonlyArray<Row> =>
   Array.from({ length: count }, (_, n) => ({ n, text: `${partition} ${n}` }))
 
 const partitions = { p0: rowsOf("p0", 37), p1: rowsOf("p1", 5), __proto__x: rowsOf("odd", 1), empty: [] }
-const contents: ReadonlyMap<string, Contents<Row>> = new Map(Object.entries(partitions).map(([p, rows]) => [p, { rows }]))
+const contents: ReadonlyMap<string, Contents<Row>> = new Map(
+  Object.entries(partitions).map(([p, rows]) => [p, { rows }])
+)
 const features = { bounded: true, appendTime: false, endPosition: true, replayable: true, dynamicPartitions: false }
 
 sourceConformance("memory, rows", features, Effect.succeed({ source: Memory.source<Row>({ partitions }), contents }))
@@ -30,9 +32,21 @@ const fed = (options: Memory.ChannelOptions): Effect.Effect<SourceUnderTest<Row>
     for (const p of ["p0", "p1"]) {
       const rows = rowsOf(p, p === "p0" ? 30 : 7)
       yield* channel.push(p, rows.slice(0, 5))
-      yield* channel.pushDead(p, { reason: "malformed", detail: "not JSON", place: `${p}:5`, bytes: new Uint8Array(3), truncated: false })
+      yield* channel.pushDead(p, {
+        reason: "malformed",
+        detail: "not JSON",
+        place: `${p}:5`,
+        bytes: new Uint8Array(3),
+        truncated: false
+      })
       yield* channel.push(p, rows.slice(5))
-      yield* channel.pushDead(p, { reason: "malformed", detail: "not JSON", place: `${p}:end`, bytes: new Uint8Array(3), truncated: false })
+      yield* channel.pushDead(p, {
+        reason: "malformed",
+        detail: "not JSON",
+        place: `${p}:end`,
+        bytes: new Uint8Array(3),
+        truncated: false
+      })
       if (options.bounded) yield* channel.end(p)
       filled.set(p, { rows, dead: 2 })
     }
@@ -48,9 +62,19 @@ const fed = (options: Memory.ChannelOptions): Effect.Effect<SourceUnderTest<Row>
     }
   })
 
-const channelFeatures = { bounded: false, appendTime: false, endPosition: true, replayable: true, dynamicPartitions: false }
+const channelFeatures = {
+  bounded: false,
+  appendTime: false,
+  endPosition: true,
+  replayable: true,
+  dynamicPartitions: false
+}
 sourceConformance("memory channel", channelFeatures, fed({}))
-sourceConformance("memory channel, bounded, append times", { ...channelFeatures, bounded: true, appendTime: true }, fed({ bounded: true, appendTime: true }))
+sourceConformance(
+  "memory channel, bounded, append times",
+  { ...channelFeatures, bounded: true, appendTime: true },
+  fed({ bounded: true, appendTime: true })
+)
 sourceConformance(
   "memory channel, partitions come, no end position, not replayable",
   { ...channelFeatures, dynamicPartitions: true, endPosition: false, replayable: false },

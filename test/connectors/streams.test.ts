@@ -9,13 +9,20 @@ const features = { bounded: true, appendTime: false, endPosition: false, replaya
 const numbers = Array.from({ length: 57 }, (_, n) => ({ n }))
 
 /** A stream in arrays of 8 that counts what was taken from it, and whether it is open. */
-const counted = (): { readonly stream: Stream.Stream<{ n: number }>; readonly taken: () => number; readonly held: () => number } => {
+const counted = (): {
+  readonly stream: Stream.Stream<{ n: number }>
+  readonly taken: () => number
+  readonly held: () => number
+} => {
   let taken = 0
   let held = 0
   const arrays = Array.from({ length: 8 }, (_, i) => numbers.slice(i * 8, i * 8 + 8)).filter((a) => a.length > 0)
   const stream = Stream.unwrap(
     Effect.as(
-      Effect.acquireRelease(Effect.sync(() => held++), () => Effect.sync(() => held--)),
+      Effect.acquireRelease(
+        Effect.sync(() => held++),
+        () => Effect.sync(() => held--)
+      ),
       Stream.fromIterable(arrays).pipe(
         Stream.rechunk(1),
         Stream.mapEffect((a) => Effect.as(Effect.sleep(1), a)),
@@ -61,14 +68,17 @@ const demand = { rows: 10, bytes: 1000 }
 
 describe("Streams.source", () => {
   it("has the stream's errors and requirements, and fails after the rows before", async () => {
-    const stream = Stream.unwrap(Effect.map(Feed, (feed) => Stream.fromIterable(feed.rows))).pipe(Stream.concat(Stream.fail(new Broken({ why: "gone" }))))
+    const stream = Stream.unwrap(Effect.map(Feed, (feed) => Stream.fromIterable(feed.rows))).pipe(
+      Stream.concat(Stream.fail(new Broken({ why: "gone" })))
+    )
     const source: Source<number, Streams.StreamMeta, Broken | SourceError, Feed> = Streams.source(stream)
     const program = Effect.scoped(
       Effect.gen(function* () {
         const cursor = yield* source.open("0", Option.none())
         const chunk = yield* cursor.pull(demand)
         expect(chunk.rows).toEqual([1, 2])
-        for (let i = 0; i < 2; i++) expect(yield* Effect.flip(cursor.pull(demand))).toMatchObject({ _tag: "Broken", why: "gone" })
+        for (let i = 0; i < 2; i++)
+          expect(yield* Effect.flip(cursor.pull(demand))).toMatchObject({ _tag: "Broken", why: "gone" })
       })
     )
     await Effect.runPromise(Effect.provideService(program, Feed, { rows: [1, 2] }))
@@ -88,7 +98,9 @@ describe("Streams.source", () => {
     ))
   it("a defect of the stream reaches the reader", async () => {
     const program = Effect.scoped(
-      Effect.flatMap(Streams.source(Stream.die(new Error("bug"))).open("0", Option.none()), (cursor) => cursor.pull(demand))
+      Effect.flatMap(Streams.source(Stream.die(new Error("bug"))).open("0", Option.none()), (cursor) =>
+        cursor.pull(demand)
+      )
     )
     const exit = await Effect.runPromiseExit(program)
     expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)

@@ -21,7 +21,12 @@ const cells = (tables: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<strin
       .split("\n")
       .filter((line) => line.startsWith("|"))
       .slice(1)
-      .map((line) => line.slice(1, -1).split("|").map((cell) => cell.trim()))
+      .map((line) =>
+        line
+          .slice(1, -1)
+          .split("|")
+          .map((cell) => cell.trim())
+      )
   )
 
 const onConsole = <A>(sink: Sink<A>, to: Console.Console): Sink<A> => ({
@@ -34,7 +39,8 @@ sinkConformance(
   { modes: ["append", "update", "complete"], guarantee: "at-least-once", multiWriter: true, deletes: true },
   Effect.sync(() => {
     const { lines, console } = capturing()
-    const make = (): Sink<SinkRow> => onConsole(Terminal.sink({ numRows: 1000, truncate: false, columns: ["k", "n", "text"] }), console)
+    const make = (): Sink<SinkRow> =>
+      onConsole(Terminal.sink({ numRows: 1000, truncate: false, columns: ["k", "n", "text"] }), console)
     return {
       sink: make(),
       again: make,
@@ -109,9 +115,13 @@ describe("Terminal.sink", () => {
   })
   it("marks rows that an update takes away", async () => {
     const text = await print(undefined, [{ a: "x" }, { a: "y" }], { mode: "update", deletes: [1, 0] })
-    expect(cells([text])).toEqual([["-", "x"], ["+", "y"]])
+    expect(cells([text])).toEqual([
+      ["-", "x"],
+      ["+", "y"]
+    ])
   })
-  it("names what is printed by a title", async () => expect(await print({ title: "by-location" }, [1])).toContain("epoch 3 · by-location"))
+  it("names what is printed by a title", async () =>
+    expect(await print({ title: "by-location" }, [1])).toContain("epoch 3 · by-location"))
   it("data cannot act on the terminal, nor forge a row", async () => {
     const evil = "\u001b]0;title\u0007\u001b[2J\r\n| forged |\u009b31m\u202etxt\u2028\ud800"
     const text = await print({ truncate: false }, [{ [evil]: evil, json: { evil } }])
@@ -123,18 +133,50 @@ describe("Terminal.sink", () => {
     const circular: { self?: unknown } = {}
     circular.self = circular
     const rows = [
-      { v: null }, { v: undefined }, { v: Number.NaN }, { v: 12n }, { v: true }, { v: new Date(0) }, { v: new Date(Number.NaN) },
-      { v: [1, 2n] }, { v: { a: "b" } }, { v: DateTime.makeUnsafe(0) }, { v: circular }, JSON.parse('{"__proto__":"own"}'),
-      Object.defineProperty({}, "v", { enumerable: true, get: () => { throw new Error("getter") } })
+      { v: null },
+      { v: undefined },
+      { v: Number.NaN },
+      { v: 12n },
+      { v: true },
+      { v: new Date(0) },
+      { v: new Date(Number.NaN) },
+      { v: [1, 2n] },
+      { v: { a: "b" } },
+      { v: DateTime.makeUnsafe(0) },
+      { v: circular },
+      JSON.parse('{"__proto__":"own"}'),
+      Object.defineProperty({}, "v", {
+        enumerable: true,
+        get: () => {
+          throw new Error("getter")
+        }
+      })
     ]
     expect(cells([await print({ columns: ["v"] }, rows)]).flat()).toEqual([
-      "null", "", "NaN", "12", "true", "1970-01-01T00:00:00Z", "Invalid Date", '[1,"2n"]', '{"a":"b"}', "1970-01-01T00:00:00.000Z".slice(0, 17) + "...",
-      "[unprintable]", "", "[unprintable]"
+      "null",
+      "",
+      "NaN",
+      "12",
+      "true",
+      "1970-01-01T00:00:00Z",
+      "Invalid Date",
+      '[1,"2n"]',
+      '{"a":"b"}',
+      "1970-01-01T00:00:00.000Z".slice(0, 17) + "...",
+      "[unprintable]",
+      "",
+      "[unprintable]"
     ])
-    expect(cells([await print({ columns: ["__proto__"] }, [JSON.parse('{"__proto__":"own"}'), {}])])).toEqual([["own"], [""]])
+    expect(cells([await print({ columns: ["__proto__"] }, [JSON.parse('{"__proto__":"own"}'), {}])])).toEqual([
+      ["own"],
+      [""]
+    ])
   })
   it("names wrong options", () => {
-    expect(Terminal.sink({ truncate: -1, numRows: 0 }).problems?.map((p) => p.option)).toEqual(["Terminal.sink.truncate", "Terminal.sink.numRows"])
+    expect(Terminal.sink({ truncate: -1, numRows: 0 }).problems?.map((p) => p.option)).toEqual([
+      "Terminal.sink.truncate",
+      "Terminal.sink.numRows"
+    ])
   })
 })
 

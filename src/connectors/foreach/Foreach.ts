@@ -59,7 +59,9 @@ const markers = (): {
  * epoch is repeated when it was not committed. `f` runs before the epoch is safe; what must not be undone belongs
  * into {@link batch}.
  */
-export const sink = <A, E = never, R = never>(f: (row: A, info: RowInfo) => Effect.Effect<unknown, E, R>): Sink<A, Mode, E, R> => {
+export const sink = <A, E = never, R = never>(
+  f: (row: A, info: RowInfo) => Effect.Effect<unknown, E, R>
+): Sink<A, Mode, E, R> => {
   const committed = markers()
   return {
     name: "foreach",
@@ -71,7 +73,12 @@ export const sink = <A, E = never, R = never>(f: (row: A, info: RowInfo) => Effe
           write: (rows) =>
             Effect.gen(function* () {
               for (let i = 0; i < rows.rows.length; i++) {
-                yield* f(rows.rows[i], { query, writer, mode, deleted: rows.deletes !== undefined && rows.deletes[i] === 1 })
+                yield* f(rows.rows[i], {
+                  query,
+                  writer,
+                  mode,
+                  deleted: rows.deletes !== undefined && rows.deletes[i] === 1
+                })
               }
               return []
             }).pipe(Effect.provideContext(services)),
@@ -136,7 +143,9 @@ const batchWriter = <A>(context: WriterContext): SinkWriter<A> => {
 const isMode = (value: unknown): value is Mode => value === "append" || value === "update" || value === "complete"
 
 /** The rows of a prepared epoch; undefined when the record was not made by this sink. */
-const preparedRows = (prepared: Prepared): { readonly rows: ReadonlyArray<unknown>; readonly info: EpochInfo; readonly written: boolean } | undefined => {
+const preparedRows = (
+  prepared: Prepared
+): { readonly rows: ReadonlyArray<unknown>; readonly info: EpochInfo; readonly written: boolean } | undefined => {
   const rows = fieldOf(prepared.data, "rows")
   const mode = fieldOf(prepared.data, "mode")
   const deletes = fieldOf(prepared.data, "deletes")

@@ -29,14 +29,20 @@ interface Walk {
   readonly parents: Set<object>
 }
 
-const encodeNumber = (n: number): unknown => (Number.isFinite(n) && !Object.is(n, -0) ? n : tagged("number", Object.is(n, -0) ? "-0" : String(n)))
+const encodeNumber = (n: number): unknown =>
+  Number.isFinite(n) && !Object.is(n, -0) ? n : tagged("number", Object.is(n, -0) ? "-0" : String(n))
 
 const encodeObject = (value: object, path: string, walk: Walk): unknown => {
   const each = (v: unknown, i: number): unknown => encode(v, `${path}[${i}]`, walk)
   if (Array.isArray(value)) return Array.from(value, each)
   if (value instanceof Date) return tagged("Date", encodeNumber(value.getTime()))
-  if (value instanceof Uint8Array) return tagged("bytes", Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64"))
-  if (value instanceof Map) return tagged("Map", Array.from(value, (entry, i) => each(entry, i)))
+  if (value instanceof Uint8Array)
+    return tagged("bytes", Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64"))
+  if (value instanceof Map)
+    return tagged(
+      "Map",
+      Array.from(value, (entry, i) => each(entry, i))
+    )
   if (value instanceof Set) return tagged("Set", Array.from(value, each))
   if (DateTime.isDateTime(value) && DateTime.isUtc(value)) return tagged("DateTime.Utc", DateTime.toEpochMillis(value))
   const prototype: unknown = Object.getPrototypeOf(value)
@@ -47,7 +53,11 @@ const encodeObject = (value: object, path: string, walk: Walk): unknown => {
   }
   const out: object = {}
   for (const key of Object.keys(value)) {
-    define(out, key, encode((value as { readonly [key: string]: unknown })[key], path === "" ? key : `${path}.${key}`, walk))
+    define(
+      out,
+      key,
+      encode((value as { readonly [key: string]: unknown })[key], path === "" ? key : `${path}.${key}`, walk)
+    )
   }
   if (prototype === null) return tagged("null-prototype", out)
   return Object.hasOwn(value, mark) ? tagged("object", out) : out

@@ -28,13 +28,15 @@ export const lineOf = (row: unknown): Uint8Array => encoder.encode(JSON.stringif
 /** The ways in which a line can be broken whatever its fields: cut short, not UTF-8, not JSON. Undefined: none of them. */
 export const brokenLine = (row: unknown, way: number): Poison | undefined => {
   const bytes = lineOf(row)
-  if (way === 0) return { bytes: bytes.slice(0, bytes.length >> 1), reason: "malformed", detail: "the JSON ends in the middle" }
+  if (way === 0)
+    return { bytes: bytes.slice(0, bytes.length >> 1), reason: "malformed", detail: "the JSON ends in the middle" }
   if (way === 1) {
     const broken = bytes.slice()
     // Within the text of the first field's value, where it stays a string.
     broken[bytes.indexOf(0x3a) + 3] = 0xff
     return { bytes: broken, reason: "malformed", detail: "not valid UTF-8" }
   }
-  if (way === 2) return { bytes: encoder.encode("<html>503 Service Unavailable</html>"), reason: "malformed", detail: "not JSON" }
+  if (way === 2)
+    return { bytes: encoder.encode("<html>503 Service Unavailable</html>"), reason: "malformed", detail: "not JSON" }
   return undefined
 }

@@ -35,14 +35,22 @@ interface Read<A> {
 
 const readTransactions = (options: GeneratorOptions): Read<Transaction> => {
   const problems: Array<OptionProblem> = []
-  return { model: transactionModel, settings: readSettings("Generate.transactions", options, customersDefault, problems), problems }
+  return {
+    model: transactionModel,
+    settings: readSettings("Generate.transactions", options, customersDefault, problems),
+    problems
+  }
 }
 
 const readIot = (options: IotOptions): Read<IotEvent> => {
   const problems: Array<OptionProblem> = []
   const settings = readSettings("Generate.iot", options, devicesDefault, problems)
   if (settings.keys < settings.partitions) {
-    problems.push({ option: "Generate.iot.keys", value: String(settings.keys), fix: `must be at least the number of partitions, ${settings.partitions}` })
+    problems.push({
+      option: "Generate.iot.keys",
+      value: String(settings.keys),
+      fix: `must be at least the number of partitions, ${settings.partitions}`
+    })
   }
   const moreData = whole("Generate.iot.moreData", options.moreData ?? moreDataDefault, 0, 1000, problems)
   return { model: iotModel(moreData), settings, problems }
@@ -83,15 +91,22 @@ const lineAt = <A>(model: EventModel<A>, t: Timeline, index: number): Uint8Array
   return kind === "poison" ? model.poison(t, origin, event, ms).bytes : lineOf(model.row(t, origin, event, ms))
 }
 
-function* linesOf<A>({ model, settings, problems }: Read<A>, partition: number, from: number): Generator<Uint8Array, void, void> {
+function* linesOf<A>(
+  { model, settings, problems }: Read<A>,
+  partition: number,
+  from: number
+): Generator<Uint8Array, void, void> {
   if (problems.length > 0) throw new RangeError(problems.map((p) => `${p.option}: ${p.value}: ${p.fix}`).join("; "))
   const t = timeline(settings, partition, settings.startAtMs ?? 0)
   for (let i = from; i < t.count; i++) yield lineAt(model, t, i)
 }
 
 /** The lines of one partition (from 0), from event `from` on; without `count` they never end. */
-export const transactionsLines = (options: PlainOptions<GeneratorOptions>, partition: number, from = 0): Iterable<Uint8Array> =>
-  linesOf(readTransactions(options), partition, from)
+export const transactionsLines = (
+  options: PlainOptions<GeneratorOptions>,
+  partition: number,
+  from = 0
+): Iterable<Uint8Array> => linesOf(readTransactions(options), partition, from)
 
 /** The lines of one partition (from 0), from event `from` on; without `count` they never end. */
 export const iotLines = (options: PlainOptions<IotOptions>, partition: number, from = 0): Iterable<Uint8Array> =>

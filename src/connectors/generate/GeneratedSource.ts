@@ -56,7 +56,13 @@ const deadRow = (before: number, poison: Poison, place: string): DeadRow => ({
 })
 
 /** Events `from..to)` of a partition. */
-const cut = <A, B>(model: EventModel<A>, form: Form<A, B>, t: Timeline, from: number, to: number): SourceChunk<B, GeneratedMeta> => {
+const cut = <A, B>(
+  model: EventModel<A>,
+  form: Form<A, B>,
+  t: Timeline,
+  from: number,
+  to: number
+): SourceChunk<B, GeneratedMeta> => {
   const rows: Array<B> = []
   const dead: Array<DeadRow> = []
   const indices: Array<number> = []
@@ -90,7 +96,12 @@ const cut = <A, B>(model: EventModel<A>, form: Form<A, B>, t: Timeline, from: nu
   }
 }
 
-const cursorOf = <A, B>(model: EventModel<A>, form: Form<A, B>, t: Timeline, start: number): PartitionCursor<B, GeneratedMeta> => {
+const cursorOf = <A, B>(
+  model: EventModel<A>,
+  form: Form<A, B>,
+  t: Timeline,
+  start: number
+): PartitionCursor<B, GeneratedMeta> => {
   let at = start
   const available = (now: number): number => (t.settings.paced ? arrived(t, now) : t.count)
   /** How far one may read now; waits for the next event where none has arrived. */
@@ -146,11 +157,18 @@ export const generatedSource = <A, B>(
     open: (partition, from) =>
       Effect.gen(function* () {
         const number = partitions.indexOf(partition)
-        if (number < 0) return yield* refuse(partition, `${name} has ${partitions.length} partitions, "0" and up, and no "${partition}"`)
+        if (number < 0)
+          return yield* refuse(
+            partition,
+            `${name} has ${partitions.length} partitions, "0" and up, and no "${partition}"`
+          )
         const place = Option.isNone(from) ? { startMs: yield* startAt, index: 0 } : decodePosition(from.value)
         const t = place === undefined ? undefined : timeline(settings, number, place.startMs)
         if (place === undefined || t === undefined || place.index > t.count) {
-          return yield* refuse(partition, `${name}: ${Option.getOrElse(from, () => "")} is not a position of partition ${partition}; were its options changed?`)
+          return yield* refuse(
+            partition,
+            `${name}: ${Option.getOrElse(from, () => "")} is not a position of partition ${partition}; were its options changed?`
+          )
         }
         chosen ??= place.startMs
         return cursorOf(model, form, t, place.index)

@@ -59,7 +59,11 @@ export const makeHeap = (): ReleaseHeap => {
         let down = 2 * at + 1
         if (down >= size) break
         const right = down + 1
-        if (right < size && (releases[right] < releases[down] || (releases[right] === releases[down] && numbers[right] < numbers[down]))) down = right
+        if (
+          right < size &&
+          (releases[right] < releases[down] || (releases[right] === releases[down] && numbers[right] < numbers[down]))
+        )
+          down = right
         if (release < releases[down] || (release === releases[down] && number <= numbers[down])) break
         place(at, releases[down], numbers[down], slots[down])
         at = down

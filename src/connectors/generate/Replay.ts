@@ -38,13 +38,22 @@ export interface OutOfOrderOptions<in A> {
   readonly duplicates?: Fraction
 }
 
-const numberColumn = (column: Column): TimeReader => (i) => eventTimeMs(column[i])
+const numberColumn =
+  (column: Column): TimeReader =>
+  (i) =>
+    eventTimeMs(column[i])
 
 /** One row of a chunk that has columns only. */
 const rowAt = (columns: { readonly [field: string]: Column }, names: ReadonlyArray<string>, i: number): unknown => {
   const row: { [field: string]: unknown } = {}
   for (const name of names) {
-    if (name === "__proto__") Object.defineProperty(row, name, { value: columns[name][i], enumerable: true, configurable: true, writable: true })
+    if (name === "__proto__")
+      Object.defineProperty(row, name, {
+        value: columns[name][i],
+        enumerable: true,
+        configurable: true,
+        writable: true
+      })
     else row[name] = columns[name][i]
   }
   return row
@@ -62,15 +71,18 @@ const timeReader = <A>(chunk: SourceChunk<A>, time: string | ((row: A) => unknow
   return (i) => eventTimeMs(time(rowAt(given, names, i) as A))
 }
 
-const sameNames = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => a.length === b.length && a.every((name, i) => name === b[i])
+const sameNames = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean =>
+  a.length === b.length && a.every((name, i) => name === b[i])
 
 /** The columns of rows that come from several chunks, when all of these have columns of the same names and no rows. */
 const gather = <A>({ chunks, indices }: Taken<A, unknown>): { readonly [field: string]: Column } | undefined => {
   const sources = [...new Set(chunks)]
   const first = sources[0]
-  if (first?.columns === undefined || sources.some((c) => c.rows !== undefined || c.columns === undefined)) return undefined
+  if (first?.columns === undefined || sources.some((c) => c.rows !== undefined || c.columns === undefined))
+    return undefined
   const names = Object.keys(first.columns)
-  if (names.includes("__proto__") || !sources.every((c) => sameNames(Object.keys(c.columns ?? {}), names))) return undefined
+  if (names.includes("__proto__") || !sources.every((c) => sameNames(Object.keys(c.columns ?? {}), names)))
+    return undefined
   const n = chunks.length
   const out: { [field: string]: Column } = {}
   for (const name of names) {
@@ -106,7 +118,9 @@ const chunkOf = <A, M>(taken: Taken<A, M>, count: number): SourceChunk<A, M> => 
   return {
     length,
     ...(columns === undefined ? { rows: chunks.map((c, i) => row(c, indices[i])) } : { columns }),
-    ...(chunks.some((c) => c.meta === undefined) ? {} : { meta: (i: number) => (chunks[i].meta as (i: number) => M)(indices[i]) }),
+    ...(chunks.some((c) => c.meta === undefined)
+      ? {}
+      : { meta: (i: number) => (chunks[i].meta as (i: number) => M)(indices[i]) }),
     ...(dead.length === 0 ? {} : { dead }),
     next: position(String(count)),
     bytes: Math.ceil(bytes)
@@ -121,7 +135,9 @@ interface Concatenation<A, M, E> {
 
 const demand: Demand = { rows: Limits.chunkRowsMax, bytes: Limits.chunkBytesTarget }
 
-const concatenated = <A, M, E, R>(source: Source<A, M, E, R>): Effect.Effect<Concatenation<A, M, E>, E, R | Scope.Scope> =>
+const concatenated = <A, M, E, R>(
+  source: Source<A, M, E, R>
+): Effect.Effect<Concatenation<A, M, E>, E, R | Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const services = yield* Effect.context<R>()
@@ -209,7 +225,11 @@ const startOf = (from: Option.Option<Position>): number | undefined => {
   return /^(0|[1-9][0-9]{0,15})$/.test(from.value) ? Number(from.value) : undefined
 }
 
-const readRules = <A>(options: OutOfOrderOptions<A>, bounded: boolean, problems: Array<OptionProblem>): ShuffleRules => {
+const readRules = <A>(
+  options: OutOfOrderOptions<A>,
+  bounded: boolean,
+  problems: Array<OptionProblem>
+): ShuffleRules => {
   const at = "Replay.outOfOrder"
   const rules: ShuffleRules = {
     seed: whole(`${at}.seed`, options.seed ?? 1, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, problems),
@@ -219,8 +239,14 @@ const readRules = <A>(options: OutOfOrderOptions<A>, bounded: boolean, problems:
     lateByMs: milliseconds(`${at}.late.by`, options.late?.by ?? "1 minute", problems),
     duplicates: fraction(`${at}.duplicates`, options.duplicates, problems)
   }
-  if (rules.late + rules.duplicates > 1) problems.push({ option: `${at}.late.fraction + duplicates`, value: "more than 1", fix: "must be at most 1 together" })
-  if (!bounded) problems.push({ option: `${at}.source`, value: "unbounded", fix: "must be a bounded source: a recording" })
+  if (rules.late + rules.duplicates > 1)
+    problems.push({
+      option: `${at}.late.fraction + duplicates`,
+      value: "more than 1",
+      fix: "must be at most 1 together"
+    })
+  if (!bounded)
+    problems.push({ option: `${at}.source`, value: "unbounded", fix: "must be a bounded source: a recording" })
   return rules
 }
 
@@ -229,7 +255,10 @@ const readRules = <A>(options: OutOfOrderOptions<A>, bounded: boolean, problems:
  * times are not in order come out too, as soon as they can. Fails as the inner source does, and with `SourceError` at a
  * position that is none of its own.
  */
-export const outOfOrder = <A, M, E, R>(source: Source<A, M, E, R>, options: OutOfOrderOptions<A>): Source<A, M, E | SourceError, R> => {
+export const outOfOrder = <A, M, E, R>(
+  source: Source<A, M, E, R>,
+  options: OutOfOrderOptions<A>
+): Source<A, M, E | SourceError, R> => {
   const problems: Array<OptionProblem> = [...(source.problems ?? [])]
   const rules = readRules(options, source.features.bounded, problems)
   const partitions: ReadonlyArray<PartitionId> = Array.from({ length: rules.partitions }, (_, p) => String(p))
@@ -238,7 +267,13 @@ export const outOfOrder = <A, M, E, R>(source: Source<A, M, E, R>, options: OutO
     new SourceError({ connector: name, partition, retryable: false, message })
   return {
     name,
-    features: { bounded: true, appendTime: false, endPosition: false, replayable: source.features.replayable, dynamicPartitions: false },
+    features: {
+      bounded: true,
+      appendTime: false,
+      endPosition: false,
+      replayable: source.features.replayable,
+      dynamicPartitions: false
+    },
     problems,
     ...(source.deadLetters === undefined ? {} : { deadLetters: source.deadLetters }),
     ...(source.onBadInput === undefined ? {} : { onBadInput: source.onBadInput }),
@@ -246,9 +281,15 @@ export const outOfOrder = <A, M, E, R>(source: Source<A, M, E, R>, options: OutO
     open: (partition, from) =>
       Effect.gen(function* () {
         const number = partitions.indexOf(partition)
-        if (number < 0) return yield* Effect.fail(refusal(partition, `${name} has ${partitions.length} partitions, "0" and up, and no "${partition}"`))
+        if (number < 0)
+          return yield* Effect.fail(
+            refusal(partition, `${name} has ${partitions.length} partitions, "0" and up, and no "${partition}"`)
+          )
         const start = startOf(from)
-        const none = refusal(partition, `${name}: ${Option.getOrElse(from, () => "")} is not a position of partition ${partition}; has the recording changed?`)
+        const none = refusal(
+          partition,
+          `${name}: ${Option.getOrElse(from, () => "")} is not a position of partition ${partition}; has the recording changed?`
+        )
         if (start === undefined) return yield* Effect.fail(none)
         return cursorOf(yield* concatenated(source), makeShuffle<A, M>(rules, number), options.time, start, none)
       })

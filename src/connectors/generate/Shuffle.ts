@@ -98,7 +98,8 @@ export const makeShuffle = <A, M>(rules: ShuffleRules, partition: number): Shuff
     const delay = unit(event, delayDraw) * withinMs + (odd < late ? lateMs : 0)
     const at = Number.isNaN(time) ? Number.NEGATIVE_INFINITY : time
     heap.push(at + delay, number, slotFor(chunk, index))
-    if (odd >= late && odd < late + duplicates) heap.push(at + unit(event, copyDraw) * withinMs, number, slotFor(chunk, index))
+    if (odd >= late && odd < late + duplicates)
+      heap.push(at + unit(event, copyDraw) * withinMs, number, slotFor(chunk, index))
   }
   const emptied = (): void => {
     if (head < out.length) return

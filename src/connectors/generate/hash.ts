@@ -21,7 +21,8 @@ export const partitionSeed = (seed: number, partition: number): number =>
   mix(mix(seed) ^ mix(Math.floor(seed / two32) ^ golden) ^ Math.imul(partition + 1, golden))
 
 /** The word of one event; different for each of the first 2^32 events of a partition. */
-export const eventHash = (seed: number, index: number): number => mix(mix(index ^ seed) ^ Math.imul(Math.floor(index / two32), golden))
+export const eventHash = (seed: number, index: number): number =>
+  mix(mix(index ^ seed) ^ Math.imul(Math.floor(index / two32), golden))
 
 /** Draw number `k` of an event: an unsigned 32-bit integer. */
 export const draw = (event: number, k: number): number => mix(event + Math.imul(k + 1, golden)) >>> 0

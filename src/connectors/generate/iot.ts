@@ -51,7 +51,7 @@ const deviceOf = (t: Timeline, index: number): { readonly device: number; readon
   const random = mix(t.seed ^ mix(round + 1)) >>> 0
   let step = 1 + (random % own)
   while (gcd(step, own) !== 1) step++
-  const slot = (((index % own) * step) % own + (mix(random) >>> 0)) % own
+  const slot = ((((index % own) * step) % own) + (mix(random) >>> 0)) % own
   return { device: slot * partitions + t.partition, round }
 }
 

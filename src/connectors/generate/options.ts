@@ -69,7 +69,11 @@ export const fraction = (option: string, value: Fraction | undefined, problems: 
   const percent = typeof value === "string" ? /^ *([0-9]*\.?[0-9]+) *% *$/.exec(value) : null
   const number = typeof value === "number" ? value : percent === null ? Number.NaN : Number(percent[1]) / 100
   if (number >= 0 && number <= 1) return number
-  problems.push({ option, value: show(value), fix: 'must be a number from 0 to 1, or a percentage (try 0.001 or "0.1%")' })
+  problems.push({
+    option,
+    value: show(value),
+    fix: 'must be a number from 0 to 1, or a percentage (try 0.001 or "0.1%")'
+  })
   return 0
 }
 
@@ -82,7 +86,13 @@ export const milliseconds = (option: string, value: Duration.Input, problems: Ar
 }
 
 /** A whole number within bounds; adds a problem and gives the least when it is none. */
-export const whole = (option: string, value: number, least: number, most: number, problems: Array<OptionProblem>): number => {
+export const whole = (
+  option: string,
+  value: number,
+  least: number,
+  most: number,
+  problems: Array<OptionProblem>
+): number => {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return value
   problems.push({ option, value: show(value), fix: `must be a whole number from ${least} to ${most}` })
   return least
@@ -97,11 +107,26 @@ export const partitionsMax = 1024
 export const keysMax = 1_000_000
 
 /** Reads the options of the generator `at` (`Generate.iot`). */
-export const readSettings = (at: string, o: GeneratorOptions, keysDefault: number, problems: Array<OptionProblem>): Settings => {
+export const readSettings = (
+  at: string,
+  o: GeneratorOptions,
+  keysDefault: number,
+  problems: Array<OptionProblem>
+): Settings => {
   const rate = o.rate ?? 1000
-  if (!(rate > 0 && rate <= 1e9)) problems.push({ option: `${at}.rate`, value: show(rate), fix: "must be a number of events a second, above 0 and up to 1e9" })
+  if (!(rate > 0 && rate <= 1e9))
+    problems.push({
+      option: `${at}.rate`,
+      value: show(rate),
+      fix: "must be a number of events a second, above 0 and up to 1e9"
+    })
   const startAtMs = o.startAt === undefined ? undefined : eventTimeMs(o.startAt)
-  if (Number.isNaN(startAtMs)) problems.push({ option: `${at}.startAt`, value: show(o.startAt), fix: 'is not an instant (try "2026-01-01T00:00:00Z")' })
+  if (Number.isNaN(startAtMs))
+    problems.push({
+      option: `${at}.startAt`,
+      value: show(o.startAt),
+      fix: 'is not an instant (try "2026-01-01T00:00:00Z")'
+    })
   const settings: Settings = {
     seed: whole(`${at}.seed`, o.seed ?? 1, -most, most, problems),
     spacingMs: 1000 / (rate > 0 ? rate : 1),
@@ -119,7 +144,11 @@ export const readSettings = (at: string, o: GeneratorOptions, keysDefault: numbe
     paced: o.paced ?? true
   }
   if (settings.duplicates + settings.late + settings.poison + settings.futureDated > 1) {
-    problems.push({ option: `${at}.duplicates + late + poison + futureDated`, value: "more than 1", fix: "must be at most 1 together" })
+    problems.push({
+      option: `${at}.duplicates + late + poison + futureDated`,
+      value: "more than 1",
+      fix: "must be at most 1 together"
+    })
   }
   return settings
 }

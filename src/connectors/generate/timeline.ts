@@ -37,7 +37,10 @@ export const timeline = (settings: Settings, partition: number, startMs: number)
   settings,
   partition,
   startMs,
-  count: settings.count === undefined ? Number.POSITIVE_INFINITY : Math.max(0, Math.ceil((settings.count - partition) / settings.partitions)),
+  count:
+    settings.count === undefined
+      ? Number.POSITIVE_INFINITY
+      : Math.max(0, Math.ceil((settings.count - partition) / settings.partitions)),
   seed: partitionSeed(settings.seed, partition)
 })
 
@@ -45,7 +48,8 @@ export const timeline = (settings: Settings, partition: number, startMs: number)
 export const globalIndex = (t: Timeline, index: number): number => index * t.settings.partitions + t.partition
 
 /** When an event arrives, ms. */
-export const arrivalMs = (t: Timeline, index: number): number => Math.floor(t.startMs + globalIndex(t, index) * t.settings.spacingMs)
+export const arrivalMs = (t: Timeline, index: number): number =>
+  Math.floor(t.startMs + globalIndex(t, index) * t.settings.spacingMs)
 
 /** How many events of the partition have arrived at `nowMs`. */
 export const arrived = (t: Timeline, nowMs: number): number => {

@@ -44,7 +44,11 @@ export const transactionModel: EventModel<Transaction> = {
     const broken = brokenLine(good, way)
     if (broken !== undefined) return broken
     return way === 3
-      ? { bytes: lineOf({ ...good, amount: `${good.amount} EUR` }), reason: "schema", detail: "amount is text, not a number" }
+      ? {
+          bytes: lineOf({ ...good, amount: `${good.amount} EUR` }),
+          reason: "schema",
+          detail: "amount is text, not a number"
+        }
       : { bytes: lineOf({ ...good, customer_id: null }), reason: "schema", detail: "customer_id is null" }
   },
   rowBytes: 280

@@ -22,7 +22,11 @@ export interface ChannelOptions extends Partial<SourceFeatures>, MemorySourceOpt
 export interface Channel<A> {
   readonly source: Source<A, MemoryMeta, SourceError>
   /** Appends rows to a partition. `appendTimes`: the broker's time of each; default the clock's, where the source has them. */
-  readonly push: (partition: PartitionId, rows: ReadonlyArray<A>, options?: { readonly appendTimes?: ReadonlyArray<number> }) => Effect.Effect<void>
+  readonly push: (
+    partition: PartitionId,
+    rows: ReadonlyArray<A>,
+    options?: { readonly appendTimes?: ReadonlyArray<number> }
+  ) => Effect.Effect<void>
   /** Appends input that could not be decoded. */
   readonly pushDead: (partition: PartitionId, dead: DeadItem) => Effect.Effect<void>
   /** Nothing comes after this; only on a bounded channel. */
@@ -68,7 +72,11 @@ export const channel = <A>(options: ChannelOptions = {}): Channel<A> => {
   const problems: Array<OptionProblem> = []
   const read = readOptions(options, features.endPosition, problems)
   if (features.bounded && features.dynamicPartitions) {
-    problems.push({ option: "Memory.channel.bounded", value: "true", fix: "a source with dynamicPartitions is never bounded" })
+    problems.push({
+      option: "Memory.channel.bounded",
+      value: "true",
+      fix: "a source with dynamicPartitions is never bounded"
+    })
   }
   const logs = new Map<PartitionId, PartitionLog<A>>()
   const newcomers = new Set<() => void>()
@@ -85,10 +93,17 @@ export const channel = <A>(options: ChannelOptions = {}): Channel<A> => {
     if (log === undefined) throw new Error(`${name} has no partition "${partition}"`)
     return log
   }
-  const append = (partition: PartitionId, now: number, rows: ReadonlyArray<A>, dead?: DeadItem, times?: ReadonlyArray<number>): void => {
+  const append = (
+    partition: PartitionId,
+    now: number,
+    rows: ReadonlyArray<A>,
+    dead?: DeadItem,
+    times?: ReadonlyArray<number>
+  ): void => {
     const log = logOf(partition)
     if (log.ended) throw new Error(`${name}: partition "${partition}" has ended`)
-    if (times !== undefined && times.length !== rows.length) throw new Error(`${name}: ${times.length} append times for ${rows.length} rows`)
+    if (times !== undefined && times.length !== rows.length)
+      throw new Error(`${name}: ${times.length} append times for ${rows.length} rows`)
     if (dead !== undefined) {
       log.dead.set(log.items.length, dead)
       log.items.push(undefined)
@@ -100,15 +115,15 @@ export const channel = <A>(options: ChannelOptions = {}): Channel<A> => {
     }
     log.wake()
   }
-  const unknown = (known: ReadonlySet<PartitionId>): ReadonlyArray<PartitionId> => [...logs.keys()].filter((p) => !known.has(p))
+  const unknown = (known: ReadonlySet<PartitionId>): ReadonlyArray<PartitionId> =>
+    [...logs.keys()].filter((p) => !known.has(p))
   const source: Source<A, MemoryMeta, SourceError> = {
     name,
     features,
     problems,
     partitions: (known) =>
-      Effect.map(
-        features.dynamicPartitions ? waitFor(newcomers, () => unknown(known).length > 0) : Effect.void,
-        () => unknown(known)
+      Effect.map(features.dynamicPartitions ? waitFor(newcomers, () => unknown(known).length > 0) : Effect.void, () =>
+        unknown(known)
       ),
     open: (partition, from) => openLog(name, logs, partition, from, features.replayable, read)
   }

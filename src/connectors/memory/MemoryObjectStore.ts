@@ -26,7 +26,8 @@ export const make = (name = "memory"): ObjectStore => {
     )
   return {
     name,
-    get: (object) => step("get", object, () => Option.map(Option.fromUndefinedOr(objects.get(object)), (bytes) => bytes.slice())),
+    get: (object) =>
+      step("get", object, () => Option.map(Option.fromUndefinedOr(objects.get(object)), (bytes) => bytes.slice())),
     put: (object, bytes) =>
       step("put", object, () => {
         objects.set(object, bytes.slice())

@@ -116,7 +116,15 @@ const stagedName = (data: unknown): string | undefined => {
 
 const writerOf = <A>(table: MemoryTable, context: WriterContext): SinkWriter<A, SinkError> => {
   const key = writerKey(context.query, context.writer)
-  const fresh = (): Staged => ({ key, epoch: 0, mode: context.mode, identity: context.identity, rows: [], deletes: [], replaces: false })
+  const fresh = (): Staged => ({
+    key,
+    epoch: 0,
+    mode: context.mode,
+    identity: context.identity,
+    rows: [],
+    deletes: [],
+    replaces: false
+  })
   const number = table.writers++
   let open = fresh()
   return {
@@ -149,7 +157,8 @@ const commitTo = (table: MemoryTable, name: string, prepared: Prepared): Effect.
     apply(table, prepared, rows)
     table.markers.set(key, prepared.epoch)
     // What an attempt that died had staged for these epochs is of no use any more.
-    for (const [name, other] of table.staged) if (other.key === key && other.epoch <= prepared.epoch) table.staged.delete(name)
+    for (const [name, other] of table.staged)
+      if (other.key === key && other.epoch <= prepared.epoch) table.staged.delete(name)
     return Effect.void
   })
 
@@ -173,7 +182,8 @@ export const sink = <A = unknown>(options?: MemorySinkOptions): MemorySink<A> =>
     features: { modes: ["append", "update", "complete"], guarantee: "exactly-once", multiWriter: true, deletes: true },
     writer: (context) => Effect.sync(() => writerOf<A>(table, context)),
     commit: (prepared) => commitTo(table, name, prepared),
-    committed: (query, writer) => Effect.sync(() => Option.fromUndefinedOr(table.markers.get(writerKey(query, writer)))),
+    committed: (query, writer) =>
+      Effect.sync(() => Option.fromUndefinedOr(table.markers.get(writerKey(query, writer)))),
     rows: Effect.sync(() => table.epochs.flatMap((e) => (e.rows as ReadonlyArray<A>).filter((_, i) => !e.deletes[i]))),
     table: Effect.sync(() => [...table.tables.values()].flatMap((rows) => [...rows.values()] as Array<A>)),
     epochs: Effect.sync(() => [...table.epochs] as Array<CommittedEpoch<A>>)

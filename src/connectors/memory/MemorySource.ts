@@ -40,10 +40,13 @@ export const openLog = <A>(
     Effect.fail(new SourceError({ connector: name, partition, retryable: false, message }))
   return Effect.suspend(() => {
     const log = logs.get(partition)
-    if (log === undefined) return refuse(`${name} has no partition "${partition}"; it has ${[...logs.keys()].join(", ")}`)
+    if (log === undefined)
+      return refuse(`${name} has no partition "${partition}"; it has ${[...logs.keys()].join(", ")}`)
     const start = Option.isNone(from) ? Option.some(0) : decodePosition(from.value)
     if (Option.isNone(start) || start.value > log.items.length) {
-      return refuse(`${name}, partition ${partition}: no such position: ${Option.getOrElse(from, () => "")}; its rows are not those of the checkpoint`)
+      return refuse(
+        `${name}, partition ${partition}: no such position: ${Option.getOrElse(from, () => "")}; its rows are not those of the checkpoint`
+      )
     }
     return Effect.acquireRelease(
       Effect.sync(() => {
@@ -56,7 +59,11 @@ export const openLog = <A>(
 }
 
 /** What the options mean for cursors. */
-export const readOptions = (options: MemorySourceOptions | undefined, endPosition: boolean, problems: Array<OptionProblem>): ReadOptions => {
+export const readOptions = (
+  options: MemorySourceOptions | undefined,
+  endPosition: boolean,
+  problems: Array<OptionProblem>
+): ReadOptions => {
   const chunkRows = options?.chunkRows ?? Number.MAX_SAFE_INTEGER
   if (!(Number.isSafeInteger(chunkRows) && chunkRows >= 1)) {
     problems.push({ option: "Memory.chunkRows", value: String(chunkRows), fix: "must be a whole number from 1" })

@@ -124,7 +124,11 @@ const untilWoken = <A>(log: PartitionLog<A>): Effect.Effect<void> =>
   })
 
 /** A cursor that reads the log from item `start`. */
-export const cursorOf = <A, E>(log: PartitionLog<A>, start: number, read: ReadOptions): PartitionCursor<A, MemoryMeta, E> => {
+export const cursorOf = <A, E>(
+  log: PartitionLog<A>,
+  start: number,
+  read: ReadOptions
+): PartitionCursor<A, MemoryMeta, E> => {
   let at = start
   const ready: Effect.Effect<void, E | Cause.Done> = Effect.suspend(() => {
     const failure = log.failureAt(at)

@@ -48,7 +48,10 @@ interface Fetched<A, E> {
 }
 
 /** Runs the stream in a fiber of its own, so that interrupting a reader does not interrupt the stream half-way. */
-const pump = <A, E, R>(stream: Stream.Stream<A, E, R>, into: Fetched<A, E>): Effect.Effect<void, never, R | Scope.Scope> =>
+const pump = <A, E, R>(
+  stream: Stream.Stream<A, E, R>,
+  into: Fetched<A, E>
+): Effect.Effect<void, never, R | Scope.Scope> =>
   Effect.gen(function* () {
     const pull = yield* Stream.toPull(stream)
     const fetch = Effect.flatMap(into.wanted.await, () => pull)
@@ -83,7 +86,12 @@ const endedEarly = (name: string): SourceError =>
     message: `${name} ended, but was declared unbounded: give Streams.source { bounded: true } if it is meant to end`
   })
 
-const cursorOf = <A, E>(name: string, bounded: boolean, start: number, from: Fetched<A, E>): PartitionCursor<A, StreamMeta, E | SourceError> => {
+const cursorOf = <A, E>(
+  name: string,
+  bounded: boolean,
+  start: number,
+  from: Fetched<A, E>
+): PartitionCursor<A, StreamMeta, E | SourceError> => {
   let count = start
   const available: Effect.Effect<void, E | SourceError | Cause.Done> = Effect.suspend(() => {
     if (from.rows.length > 0) return Effect.void
@@ -91,7 +99,8 @@ const cursorOf = <A, E>(name: string, bounded: boolean, start: number, from: Fet
       from.wanted.openUnsafe()
       return Effect.andThen(from.ready.await, available)
     }
-    const ended = Exit.isFailure(from.last) && from.last.cause.reasons.some((r) => r._tag === "Fail" && Cause.isDone(r.error))
+    const ended =
+      Exit.isFailure(from.last) && from.last.cause.reasons.some((r) => r._tag === "Fail" && Cause.isDone(r.error))
     return ended && !bounded ? Effect.fail(endedEarly(name)) : from.last
   })
   return {
@@ -124,7 +133,10 @@ const startOf = (from: Option.Option<Position>): number | undefined => {
  * A source that runs a stream: `Streams.source(Stream.fromIterable(rows), { bounded: true })`. Fails with the stream's
  * errors, and with `SourceError` when a stream that was not declared bounded ends.
  */
-export const source = <A, E, R>(stream: Stream.Stream<A, E, R>, options?: StreamsOptions): Source<A, StreamMeta, E | SourceError, R> => {
+export const source = <A, E, R>(
+  stream: Stream.Stream<A, E, R>,
+  options?: StreamsOptions
+): Source<A, StreamMeta, E | SourceError, R> => {
   const name = options?.name ?? "stream"
   const bounded = options?.bounded ?? false
   const refuse = (message: string): Effect.Effect<never, SourceError> =>
@@ -137,8 +149,15 @@ export const source = <A, E, R>(stream: Stream.Stream<A, E, R>, options?: Stream
       Effect.gen(function* () {
         const start = startOf(from)
         if (partition !== partitionName) return yield* refuse(`${name} has one partition, "0", and no "${partition}"`)
-        if (start === undefined) return yield* refuse(`${name}: ${Option.getOrElse(from, () => "")} is not a position of a stream`)
-        const fetched: Fetched<A, E> = { rows: [], offset: 0, last: undefined, wanted: Latch.makeUnsafe(false), ready: Latch.makeUnsafe(false) }
+        if (start === undefined)
+          return yield* refuse(`${name}: ${Option.getOrElse(from, () => "")} is not a position of a stream`)
+        const fetched: Fetched<A, E> = {
+          rows: [],
+          offset: 0,
+          last: undefined,
+          wanted: Latch.makeUnsafe(false),
+          ready: Latch.makeUnsafe(false)
+        }
         yield* Effect.forkScoped(pump(stream, fetched))
         return cursorOf(name, bounded, start, fetched)
       })

@@ -63,7 +63,8 @@ const take = (shown: Shown, context: WriterContext, batch: SinkBatch<unknown>, n
 export const sink = (options?: TerminalOptions): Sink<unknown> => {
   const problems: Array<OptionProblem> = []
   const cut = options?.truncate ?? true
-  const truncate = typeof cut === "number" ? bounded("Terminal.sink.truncate", cut, 0, problems) : cut ? truncateDefault : 0
+  const truncate =
+    typeof cut === "number" ? bounded("Terminal.sink.truncate", cut, 0, problems) : cut ? truncateDefault : 0
   const numRows = bounded("Terminal.sink.numRows", options?.numRows ?? numRowsDefault, 1, problems)
   const columns = options?.columns
   const committed = new Map<string, number>()

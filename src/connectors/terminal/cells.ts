@@ -11,7 +11,11 @@ export const cellCharsMax = 10_000
 /** Control, format, line and paragraph separators, lone surrogates. */
 const unsafe = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu
 
-const short: ReadonlyMap<string, string> = new Map([["\n", "\\n"], ["\r", "\\r"], ["\t", "\\t"]])
+const short: ReadonlyMap<string, string> = new Map([
+  ["\n", "\\n"],
+  ["\r", "\\r"],
+  ["\t", "\\t"]
+])
 
 const escaped = (c: string): string => {
   const code = c.codePointAt(0) ?? 0
@@ -21,7 +25,8 @@ const escaped = (c: string): string => {
 /** Text with every character escaped that a terminal would act on. */
 export const escapeControls = (text: string): string => text.replace(unsafe, escaped)
 
-const wide = /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
+const wide =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u
 const zeroWidth = /\p{M}/u
 
 /** Columns of a terminal that escaped text takes: 2 for CJK and emoji, 0 for combining marks. */

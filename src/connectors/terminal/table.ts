@@ -63,13 +63,27 @@ const padded = (cell: string, { right, width }: DrawnColumn): string => {
 /** The table as lines of text, without a newline at the end. */
 export const drawTable = (view: TableView): string => {
   const names = view.columns ?? columnNames(view.rows)
-  const columns = names.map((name) => drawn(name, view.rows.map((row) => valueOf(row, name)), view.truncate))
-  if (view.deletes?.includes(true)) columns.unshift(drawn("", view.deletes.map((d) => (d ? "-" : "+")), 0))
+  const columns = names.map((name) =>
+    drawn(
+      name,
+      view.rows.map((row) => valueOf(row, name)),
+      view.truncate
+    )
+  )
+  if (view.deletes?.includes(true))
+    columns.unshift(
+      drawn(
+        "",
+        view.deletes.map((d) => (d ? "-" : "+")),
+        0
+      )
+    )
   const border = `+${columns.map((c) => "-".repeat(c.width + 2)).join("+")}+`
   const line = (i: number): string => `|${columns.map((c) => ` ${padded(c.cells[i], c)} `).join("|")}|`
   const lines = [view.header, border, line(0), border]
   for (let i = 1; i <= view.rows.length; i++) lines.push(line(i))
   lines.push(border)
-  if (view.total > view.rows.length) lines.push(`only showing top ${view.rows.length} ${view.rows.length === 1 ? "row" : "rows"}`)
+  if (view.total > view.rows.length)
+    lines.push(`only showing top ${view.rows.length} ${view.rows.length === 1 ? "row" : "rows"}`)
   return lines.join("\n")
 }

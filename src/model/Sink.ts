@@ -78,6 +78,19 @@ export interface Sink<in A, in M extends Mode = Mode, out E = never, out R = nev
   readonly Mode?: (mode: M) => void
 }
 
+/**
+ * A sink that has a schema. Its type says so, so that rows with columns it lacks are refused when the program is
+ * compiled, and not only when it starts.
+ */
+export interface SinkWithColumns<in A, in M extends Mode = Mode, out E = never, out R = never> extends Sink<
+  A,
+  M,
+  E,
+  R
+> {
+  readonly columns: ReadonlyArray<string>
+}
+
 /** A sink whose row type is known elsewhere (dead letters, late rows held in a plan). */
 // eslint-disable-next-line -- `never` rows: contravariant, so that every sink is one of these
 export type AnySink = Sink<never, never, unknown, unknown>

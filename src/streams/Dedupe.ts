@@ -24,7 +24,12 @@ export interface DedupeOptions<in L, out E2, out R2, in C extends PropertyKey> {
   readonly within?: Duration.Input
 }
 
-/** Keeps one row of each id: a field, or a function, that gives a string, number or bigint. */
+/**
+ * Keeps one row of each id: a field, or a function, that gives a string, number or bigint.
+ *
+ * What a connector knows of a row (its offset, its time of arrival) differs between copies: where it was added before,
+ * it is not promised which copy's is kept.
+ */
 export const dedupe: {
   <
     A,
@@ -53,7 +58,7 @@ export const dedupe: {
       id: rowValue("dedupe.id", id, problems),
       late: late === "forward" ? { kind: "forward" } : latePolicy("dedupe", self.plan, late, problems),
       allowedLatenessMs: durationMs("dedupe.allowedLateness", allowedLateness, problems, { min: 0 }),
-      ...(within === undefined ? {} : { horizonMs: durationMs("dedupe.within", within, problems, { min: 0 }) }),
+      ...(within === undefined ? {} : { horizonMs: durationMs("dedupe.within", within, problems, { min: 1 }) }),
       problems
     }
     return streamOf(node)

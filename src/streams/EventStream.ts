@@ -114,8 +114,10 @@ export const flatMap =
  * not validate (that is the source's `decode`).
  */
 export const select =
-  <T, F extends Schema.Struct.Fields>(schema: Schema.Schema<T> & { readonly fields: F }) =>
-  <A extends T, E, R, S extends Unkeyed>(self: EventStream<A, E, R, S>): EventStream<T, E, R, S> => {
+  <const F extends Schema.Struct.Fields>(schema: Schema.Struct<F>) =>
+  <A extends Schema.Struct<F>["Type"], E, R, S extends Unkeyed>(
+    self: EventStream<A, E, R, S>
+  ): EventStream<Schema.Struct<F>["Type"], E, R, S> => {
     const problems: Array<OptionProblem> = []
     checkNeeds("select", self.plan, {}, problems)
     const fields: unknown = (schema as { readonly fields?: unknown } | undefined)?.fields

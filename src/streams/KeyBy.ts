@@ -48,7 +48,7 @@ export const keyByNode = (operator: string, input: PlanNode, args: ReadonlyArray
 
 const keyColumns = (args: ReadonlyArray<unknown>, problems: Array<OptionProblem>): ReadonlyArray<KeyColumnSpec> => {
   const [first] = args
-  if (args.length === 1 && typeof first === "object" && first !== null) {
+  if (args.length === 1 && typeof first === "object" && first !== null && !Array.isArray(first)) {
     const names = Object.keys(first)
     if (names.length === 0) {
       problems.push({

@@ -45,7 +45,10 @@ export type ToOptions =
   | { readonly mode: "update"; readonly keep?: never }
   | {
       readonly mode: "complete"
-      /** Rows whose event time is further behind the watermark leave the table: what bounds its size. */
+      /**
+       * What bounds the table: rows whose event time is further behind the watermark leave it; without event time,
+       * rows that did not change for so long.
+       */
       readonly keep: Duration.Input
     }
 

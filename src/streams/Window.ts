@@ -19,28 +19,32 @@ export interface Window<out Kind extends WindowSpec["kind"] = WindowSpec["kind"]
   readonly problems: ReadonlyArray<OptionProblem>
 }
 
-const time = (
-  option: string,
-  size: Duration.Input,
-  slide: Duration.Input,
-  offset: Duration.Input | undefined
-): Window<"time"> => {
+interface TimeOptions {
+  readonly size: Duration.Input
+  /** Absent: as long as the size. */
+  readonly every?: Duration.Input
+  readonly offset: Duration.Input | undefined
+}
+
+const time = (option: string, given: TimeOptions): Window<"time"> => {
   const problems: Array<OptionProblem> = []
-  const sizeMs = durationMs(`${option}.size`, size, problems, { min: 1 })
-  const slideMs = durationMs(`${option}.every`, slide, problems, { min: 1 })
-  const offsetMs = offset === undefined ? 0 : durationMs(`${option}.offset`, offset, problems, { min: 0 })
+  const ms = (name: string, value: Duration.Input, min: number): number =>
+    durationMs(`${option}.${name}`, value, problems, { min })
+  const sizeMs = ms("size", given.size, 1)
+  const slideMs = "every" in given ? ms("every", given.every, 1) : sizeMs
+  const offsetMs = given.offset === undefined ? 0 : ms("offset", given.offset, 0)
   return { kind: "time", spec: { kind: "time", sizeMs, slideMs, offsetMs: offsetMs % slideMs }, problems }
 }
 
 /** Windows of one size, end to end. `offset` moves their edges from the epoch (default 0). */
 export const tumbling = (size: Duration.Input, options?: { readonly offset?: Duration.Input }): Window<"time"> =>
-  time("Window.tumbling", size, size, options?.offset)
+  time("Window.tumbling", { size, offset: options?.offset })
 
 /** Windows of one size that start `every` so often; a row counts in each that covers it, or in none when `every` > size. */
 export const sliding = (
   size: Duration.Input,
   options: { readonly every: Duration.Input; readonly offset?: Duration.Input }
-): Window<"time"> => time("Window.sliding", size, options.every, options.offset)
+): Window<"time"> => time("Window.sliding", { size, every: options?.every, offset: options?.offset })
 
 /** Rows of a key less than `gap` apart belong together; the window is [first, last + gap) (rule T9). */
 export const session = (gap: Duration.Input): Window<"session"> => {

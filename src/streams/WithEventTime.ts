@@ -4,7 +4,7 @@
  */
 import type * as Duration from "effect/Duration"
 import type { OptionProblem } from "../model/Errors.ts"
-import { Limits } from "../model/Limits.ts"
+import { isTimeZone } from "../model/EventTime.ts"
 import { functionOf, rowValue } from "./Arguments.ts"
 import { durationMs, show } from "./Options.ts"
 import type { EventTimeSpec } from "./Plan.ts"
@@ -27,7 +27,7 @@ interface CommonOptions {
   readonly maxFutureSkew?: Duration.Input | "off"
   /** A reader further ahead of the slowest, in event time, pauses (T14; default 5 minutes). */
   readonly alignment?: Duration.Input
-  /** IANA zone of times that are written without one, such as "Europe/Berlin". Default: UTC. */
+  /** Zone of times that are written without one: an IANA name such as "Europe/Berlin", or an offset. Default: UTC. */
   readonly zone?: string
 }
 
@@ -95,8 +95,7 @@ const eventTimeSpec = (
     ...(maxFutureSkew === undefined
       ? {}
       : {
-          maxFutureSkewMs:
-            maxFutureSkew === "off" ? "off" : ms("maxFutureSkew", maxFutureSkew, Limits.maxFutureSkewFloorMs)
+          maxFutureSkewMs: maxFutureSkew === "off" ? "off" : ms("maxFutureSkew", maxFutureSkew, 0)
         }),
     ...(alignment === undefined ? {} : { alignmentDriftMs: ms("alignment", alignment, 1) }),
     ...(zone === undefined ? {} : { zone: checkZone(zone, problems) })
@@ -112,12 +111,7 @@ const quiet = (value: unknown, problems: Array<OptionProblem>): "hold" | "follow
 }
 
 const checkZone = (zone: unknown, problems: Array<OptionProblem>): string => {
-  try {
-    if (typeof zone === "string")
-      return new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone && zone
-  } catch {
-    // Not a zone: said below.
-  }
+  if (typeof zone === "string" && isTimeZone(zone)) return zone
   problems.push({ option: option("zone"), value: show(zone), fix: 'is not a time zone (try "Europe/Berlin")' })
   return "UTC"
 }

@@ -160,6 +160,16 @@ describe("keys and windows", () => {
     expect(node.input).toEqual({ kind: "keyBy", input: timed.plan, columns: [], problems: [] })
   })
 
+  it("T1: windows in milliseconds, their edges moved by an offset", () => {
+    const tumbling = Window.tumbling("1 day", { offset: "26 hours" })
+    expect(tumbling.spec).toEqual({ kind: "time", sizeMs: 86_400_000, slideMs: 86_400_000, offsetMs: 7_200_000 })
+    const sliding = Window.sliding("10 minutes", { every: "5 minutes" })
+    expect(sliding.spec).toEqual({ kind: "time", sizeMs: 600_000, slideMs: 300_000, offsetMs: 0 })
+    expect(Window.session("20 minutes").spec).toEqual({ kind: "session", gapMs: 1_200_000 })
+    expect(Window.global().spec).toEqual({ kind: "global" })
+    expect([tumbling, sliding].flatMap((window) => window.problems)).toEqual([])
+  })
+
   it("T4: late rows go to a sink, or wait for allowed lateness", () => {
     const sink = Memory.sink()
     const late = keyed.pipe(

@@ -67,9 +67,9 @@ describe("options", () => {
       ['withEventTime.zone: "Europe/Atlantis": is not a time zone (try "Europe/Berlin")']
     ],
     [
-      "T8: a skew under the floor",
-      time({ outOfOrderness: 1, maxFutureSkew: "10 millis" }),
-      ['withEventTime.maxFutureSkew: "10 millis": must be whole milliseconds, from 1000 to 9007199254740991']
+      "T8: a skew below zero",
+      time({ outOfOrderness: 1, maxFutureSkew: -1 }),
+      ["withEventTime.maxFutureSkew: -1: must be whole milliseconds, from 0 to 9007199254740991"]
     ],
     [
       "several at once",
@@ -83,10 +83,26 @@ describe("options", () => {
     [
       "the size of a window",
       windowOf(Window.tumbling("1 minit" as "1 minute"), { late: "drop" }),
+      ['Window.tumbling.size: "1 minit": is not a duration (try "10 minutes")']
+    ],
+    [
+      "a sliding window without options",
+      windowOf((Window.sliding as (size: string) => unknown)("1 hour"), { late: "drop" }),
+      ['Window.sliding.every: undefined: is not a duration (try "10 minutes")']
+    ],
+    [
+      "durations that are none",
+      windowOf((Window.session as (gap: unknown) => unknown)(null), { late: "drop", allowedLateness: { minuts: 5 } }),
       [
-        'Window.tumbling.size: "1 minit": is not a duration (try "10 minutes")',
-        'Window.tumbling.every: "1 minit": is not a duration (try "10 minutes")'
+        'Window.session.gap: null: is not a duration (try "10 minutes")',
+        'window.allowedLateness: {"minuts":5}: is not a duration (try "10 minutes")',
+        'window.allowedLateness: {"minuts":5}: is for Window.tumbling and Window.sliding: leave it out'
       ]
+    ],
+    [
+      "an array of fields as a key",
+      timed.pipe(JS.keyBy(["id", "category"])),
+      ['keyBy: ["id","category"]: must be a field name, or one record of named functions']
     ],
     [
       "no window",

@@ -28,5 +28,10 @@ export const edges: ReadonlyArray<Edge> = [
     file: "src/actors/TimeSliceScheduler.ts",
     uses: ["performance", "timers"],
     because: "lets the event loop have its turn: it is the scheduler that all services run on"
+  },
+  {
+    file: "src/connectors/socket/tcp.ts",
+    uses: ["node:net"],
+    because: "is the TCP connection itself; the rest of the socket source sees only its bytes"
   }
 ]

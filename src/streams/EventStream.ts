@@ -53,7 +53,8 @@ export { withEventTime } from "./WithEventTime.ts"
 export { keyBy } from "./KeyBy.ts"
 export { dedupe } from "./Dedupe.ts"
 export { window, windowAll } from "./Windowing.ts"
-export { aggregate, aggregateRunning } from "./Aggregating.ts"
+export { aggregate, aggregateRunning, type WindowBounds } from "./Aggregating.ts"
+export type { Agg, Aggregates, AggResults, Reducer } from "./aggregates/Aggregates.ts"
 export { to } from "./Pipeline.ts"
 
 type Row = (row: unknown) => unknown

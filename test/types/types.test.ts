@@ -34,6 +34,14 @@ describe("programs that must compile", () => {
     expect(of(`good/${name}`)).toEqual([])
   })
 
+  it("types that a library would publish are all reachable from the package's own names", () => {
+    expect(compiled.declarations.size).toBe(filesIn("good").length)
+    for (const [name, text] of compiled.declarations) {
+      const internals = text.match(/import\("[^"]*\/src\/[^"]*"\)\.\w+/g) ?? []
+      expect([name, ...internals]).toEqual([name])
+    }
+  })
+
   it("given.ts, which they share", () => {
     expect(of("given.ts")).toEqual([])
   })

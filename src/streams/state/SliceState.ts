@@ -56,11 +56,11 @@ export class SliceState {
     for (let a = 0; a < this.accumulators.length; a++) this.accumulators[a].addBatch(slots, inputs[a], from, to, order)
   }
 
-  /** Adds all that `other` holds of `otherSlot` to `slot`. */
-  mergeSlot(slot: number, other: SliceState, otherSlot: number): void {
+  /** Adds all that `other` holds of `otherSlot` to `slot`; `slice`: see {@link Accumulators.mergeSlot}. */
+  mergeSlot(slot: number, other: SliceState, otherSlot: number, slice?: number): void {
     this.counts[slot] += other.counts[otherSlot]
     for (let a = 0; a < this.accumulators.length; a++) {
-      this.accumulators[a].mergeSlot(slot, other.accumulators[a], otherSlot)
+      this.accumulators[a].mergeSlot(slot, other.accumulators[a], otherSlot, slice)
     }
   }
 

@@ -194,7 +194,7 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
     const merged = new SliceState(this.#o.aggregates, start, start, this.#expected)
     for (const part of parts) {
       for (let slot = 0; slot < part.slots.size; slot++) {
-        merged.mergeSlot(merged.slotOf(part.slots.ids[slot]), part, slot)
+        merged.mergeSlot(merged.slotOf(part.slots.ids[slot]), part, slot, part.start)
       }
     }
     for (let slot = 0; slot < merged.slots.size; slot++) {
@@ -239,7 +239,7 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
       const slot = merged.slotOf(id)
       for (const part of parts) {
         const from = part.slots.get(id)
-        if (from !== none) merged.mergeSlot(slot, part, from)
+        if (from !== none) merged.mergeSlot(slot, part, from, part.start)
       }
       this.#results.add(id, start, start + this.#w.sizeMs, merged, slot)
     }

@@ -97,8 +97,8 @@ const apply = (table: MemoryTable, prepared: Prepared, staged: Staged): void => 
   const current = table.tables.get(key) ?? new Map<string, unknown>()
   if (mode === "complete" && replaces) current.clear()
   for (let i = 0; i < rows.length; i++) {
-    // Rows of append output have no identity: each is one of its own.
-    const id = mode === "update" && identity.length > 0 ? identityOf(rows[i], identity) : `${prepared.epoch} ${i}`
+    // Rows of append output have no identity: each is one of its own. An update without columns has one row in all.
+    const id = mode === "update" ? identityOf(rows[i], identity) : `${prepared.epoch} ${i}`
     if (deletes[i]) current.delete(id)
     else current.set(id, rows[i])
   }

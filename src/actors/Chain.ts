@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { RowChunk } from "../model/RowChunk.ts"
 import { dealById, KeyedExchange, type RefusedRow } from "../streams/Exchange.ts"
+import { factsOf } from "../streams/PlanFacts.ts"
 import type { DedupeNode, EventTimeNode, MapEffectNode, PlanNode, RunningNode, SinkNode, WindowNode } from "../streams/Plan.ts"
 import {
   type ChunkTarget,
@@ -179,6 +180,8 @@ const project = (row: unknown, columns: ReadonlyArray<string>): unknown => {
 const effectOperator = (task: Task, node: MapEffectNode, name: string, next: ChunkTarget): ChunkTarget => {
   const counters = task.counters(name)
   const run = node.f as (row: unknown) => Effect.Effect<unknown, unknown>
+  // Rows that have no watermark yet keep the partition's order, from which it will be computed (T2).
+  const ordered = node.ordered || !factsOf(node).timed
   const push = (chunk: RowChunk): void => {
     counters.in += chunk.length
     const { rows } = chunk
@@ -200,7 +203,7 @@ const effectOperator = (task: Task, node: MapEffectNode, name: string, next: Chu
     const finish = (): Effect.Effect<void, unknown> => {
       counters.forwarded += from.length
       if (from.length === 0) return Effect.void
-      const order = node.ordered ? from.map((_, k) => k).sort((a, b) => from[a] - from[b]) : from.map((_, k) => k)
+      const order = ordered ? from.map((_, k) => k).sort((a, b) => from[a] - from[b]) : from.map((_, k) => k)
       const picked = chunk.pick(Int32Array.from(order, (k) => from[k]), from.length, order.map((k) => out[k]))
       try {
         next.push(picked)

@@ -103,9 +103,9 @@ export class RowChunk {
     )
   }
 
-  /** The same rows, placed in the total order by `lanes` instead of by their partition. */
+  /** The same timed rows, placed in the total order by `lanes`, then event time, instead of by their partition. */
   placed(lanes: ReadonlyArray<string | number>): RowChunk {
-    const order: RowOrder = { lane: 0, first: 0, ordinals: new Float64Array(this.length), lanes }
+    const order: RowOrder = { lane: 0, first: 0, ordinals: this.times, lanes }
     return new RowChunk(this.length, this.#rows, this.columns, order, this.bytes, this.times, this.watermarks)
   }
 

@@ -28,8 +28,10 @@ export class Edge {
   held = false
   readonly #chunksMax: number
   readonly #inbox: Inbox
-  readonly #queue: Array<Message<Sized>> = []
+  /** A ring: taken messages leave it at once. */
+  readonly #ring: Array<Message<Sized> | undefined>
   #head = 0
+  #size = 0
   #bytes = 0
   #sender: (() => void) | undefined
 
@@ -38,14 +40,15 @@ export class Edge {
     this.index = index
     this.#inbox = inbox
     this.#chunksMax = chunksMax
+    this.#ring = new Array<Message<Sized> | undefined>(chunksMax).fill(undefined)
   }
 
   get length(): number {
-    return this.#queue.length - this.#head
+    return this.#size
   }
 
   #hasRoom(bytes: number): boolean {
-    const n = this.length
+    const n = this.#size
     return n === 0 || (n < this.#chunksMax && this.#bytes + bytes <= Limits.edgeBytesMax)
   }
 
@@ -55,7 +58,7 @@ export class Edge {
     if (!this.#hasRoom(bytes)) return false
     if (m.tag === "data") this.sent += m.payload.length
     else if (m.tag === "barrier") this.sentBeforeBarrier = this.sent
-    this.#queue.push(m)
+    this.#ring[(this.#head + this.#size++) % this.#chunksMax] = m
     this.#bytes += bytes
     if (this.length > this.peak) this.peak = this.length
     if (!this.held) this.#inbox.wake()
@@ -82,12 +85,11 @@ export class Edge {
 
   /** Takes the next message; undefined when there is none. */
   poll(): Message<Sized> | undefined {
-    if (this.#head === this.#queue.length) return undefined
-    const m = this.#queue[this.#head++]
-    if (this.#head === this.#queue.length) {
-      this.#queue.length = 0
-      this.#head = 0
-    }
+    if (this.#size === 0) return undefined
+    const m = this.#ring[this.#head] as Message<Sized>
+    this.#ring[this.#head] = undefined
+    this.#head = this.#head + 1 === this.#chunksMax ? 0 : this.#head + 1
+    this.#size--
     this.#bytes -= sizeOf(m)
     if (m.tag === "data") this.received += m.payload.length
     const sender = this.#sender

@@ -102,19 +102,22 @@ export class KeyedExchange {
     const entries = this.#entries
     const sizes = new Int32Array(receivers)
     const dictionary = this.#dictionary
+    dictionary.entriesOf(columns, n, entries)
     for (let i = 0; i < n; i++) {
-      if (refused !== undefined && refused.has(i)) {
-        entries[i] = -1
-        continue
-      }
-      const entry = dictionary.entryAt(columns, i)
-      entries[i] = entry
-      if (entry < 0) this.#refuseKey(columns, i, refuse("key"))
-      else sizes[dictionary.receivers[entry]]++
+      if (entries[i] < 0) this.#refuseKey(columns, i, refuse("key"))
     }
+    if (receivers > 1 || refused !== undefined) this.#count(n, refused, sizes)
     if (receivers === 1 && refused === undefined) send(0, this.#whole(chunk, inputs))
     else this.#split(chunk, inputs, sizes, send)
     return refused === undefined ? [] : [...refused.values()].sort((a, b) => a.index - b.index)
+  }
+
+  /** Rows of each receiver; takes out those that are refused. */
+  #count(n: number, refused: ReadonlyMap<number, RefusedRow> | undefined, sizes: Int32Array): void {
+    const entries = this.#entries
+    if (refused !== undefined) for (const index of refused.keys()) entries[index] = -1
+    const { receivers } = this.#dictionary
+    for (let i = 0; i < n; i++) if (entries[i] >= 0) sizes[receivers[entries[i]]]++
   }
 
   #refuseKey(columns: ReadonlyArray<Column>, i: number, refuse: (i: number, detail: string) => void): void {

@@ -63,6 +63,20 @@ export class TupleIndex {
     return (level.get(columns[this.#depth - 1][i]) as number | undefined) ?? -1
   }
 
+  /** The numbers of tuples `0..n)`, -1 for those that have none, into `out`. */
+  getAll(columns: ReadonlyArray<Column>, n: number, out: Int32Array): void {
+    if (this.#depth !== 1) {
+      for (let i = 0; i < n; i++) out[i] = this.getAt(columns, i)
+      return
+    }
+    const root = this.#root
+    const column = columns[0]
+    for (let i = 0; i < n; i++) {
+      const found = root.get(column[i])
+      out[i] = found === undefined ? -1 : (found as number)
+    }
+  }
+
   get(tuple: KeyTuple): number {
     return this.getAt(tuple.map((value) => [value]), 0)
   }
@@ -134,10 +148,15 @@ export class KeyDictionary {
     this.#generation++
   }
 
-  /** The entry of row i, or -1 when a key column holds what cannot be a key (see {@link keyProblem}). */
-  entryAt(columns: ReadonlyArray<Column>, i: number): number {
-    const found = this.#index.getAt(columns, i)
-    return found >= 0 ? found : this.#intern(columns, i)
+  /** The entries of rows `0..n)` into `out`; -1 where a key column holds what cannot be a key (see {@link keyProblem}). */
+  entriesOf(columns: ReadonlyArray<Column>, n: number, out: Int32Array): void {
+    this.#index.getAll(columns, n, out)
+    for (let i = 0; i < n; i++) {
+      if (out[i] >= 0) continue
+      // A new key, unless a row before it in this very chunk has brought it.
+      const known = this.#index.getAt(columns, i)
+      out[i] = known >= 0 ? known : this.#intern(columns, i)
+    }
   }
 
   #intern(columns: ReadonlyArray<Column>, i: number): number {

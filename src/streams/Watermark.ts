@@ -94,6 +94,8 @@ export class WatermarkGenerator {
     const n = chunk.length
     const own = field !== undefined && chunk.columns !== undefined && Object.hasOwn(chunk.columns, field)
     const column = own ? chunk.column(field) : undefined
+    // A column of instants is used as it stands.
+    if (column instanceof Float64Array && column.length === n && column.every(isInstant)) return column
     const times = new Float64Array(n)
     if (column instanceof Float64Array) {
       for (let i = 0; i < n; i++) times[i] = isInstant(column[i]) ? column[i] : eventTimeMs(column[i], zone)

@@ -58,6 +58,12 @@ export class IdSlots {
     return slot
   }
 
+  /** Forgets everything; the room stays. */
+  clear(): void {
+    this.#table.fill(empty)
+    this.size = 0
+  }
+
   #place(id: number, slot: number): void {
     const table = this.#table
     let h = Math.imul(id, 0x9e3779b1) >>> 7

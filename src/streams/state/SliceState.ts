@@ -17,8 +17,8 @@ export class SliceState {
   /** Slots whose keys the owner has already counted as in use. */
   retained = 0
   /** The slice, and the start of the first window its rows may enter (rule T5). */
-  readonly start: number
-  readonly firstWindow: number
+  start: number
+  firstWindow: number
 
   constructor(specs: ReadonlyArray<AggregateSpec>, start: number, firstWindow: number, expected: number) {
     this.start = start
@@ -62,6 +62,20 @@ export class SliceState {
     for (let a = 0; a < this.accumulators.length; a++) {
       this.accumulators[a].mergeSlot(slot, other.accumulators[a], otherSlot, slice)
     }
+  }
+
+  /** Makes it an empty state of another slice, with the room it has. */
+  reuse(start: number, firstWindow: number): this {
+    for (let slot = 0; slot < this.slots.size; slot++) {
+      this.counts[slot] = 0
+      for (const a of this.accumulators) a.clear(slot)
+    }
+    this.slots.clear()
+    this.changed.clear()
+    this.retained = 0
+    this.start = start
+    this.firstWindow = firstWindow
+    return this
   }
 
   /** Rows held here. */

@@ -40,6 +40,8 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
   /** The smallest end of a window that has not fired and has rows. */
   #nextEnd = Infinity
   #expected = 16
+  /** The last state dropped: the next slice takes its room. */
+  #spare: SliceState | undefined
   #slots = new Int32Array(1024)
   // The slice of the row before, which is nearly always the slice of the next one.
   #current: SliceState | undefined
@@ -141,7 +143,8 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
     let states = this.#slices.get(slice)
     if (states === undefined) this.#slices.set(slice, (states = []))
     for (const state of states) if (state.firstWindow === enter) return state
-    const state = new SliceState(this.#o.aggregates, slice, enter, this.#expected)
+    const state = this.#spare?.reuse(slice, enter) ?? new SliceState(this.#o.aggregates, slice, enter, this.#expected)
+    this.#spare = undefined
     states.push(state)
     this.#nextEnd = Math.min(this.#nextEnd, this.#nextEndOf(state))
     return state
@@ -253,6 +256,7 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
       for (const state of states) {
         this.#counters.settled += state.rows()
         for (let slot = 0; slot < state.slots.size; slot++) this.#keys.release(state.slots.ids[slot])
+        this.#spare = state
       }
       this.#slices.delete(slice)
     }

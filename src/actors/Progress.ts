@@ -39,6 +39,8 @@ export interface QueryProgress {
   readonly restarts: number
   /** Rows and dead rows read by this attempt. */
   readonly rowsIn: number
+  /** The plan's operators by their names in the ledger, inputs before what they feed. */
+  readonly plan: ReadonlyArray<{ readonly operator: string; readonly kind: string }>
   readonly partitions: ReadonlyArray<PartitionProgress>
   readonly operators: ReadonlyArray<OperatorProgress>
   readonly outputs: ReadonlyArray<OutputProgress>
@@ -63,6 +65,10 @@ export const progressOf = (state: QueryState): QueryProgress => {
     epoch: state.ledger.epoch,
     restarts: state.restarts,
     rowsIn: readers.reduce((sum, r) => sum + r.rows, 0),
+    plan: [...state.topology.consumers.keys()].map((node) => ({
+      operator: state.topology.nameOf(node),
+      kind: node.kind
+    })),
     partitions: readers.map((r) => ({
       source: r.source,
       partition: r.partition,
@@ -71,7 +77,11 @@ export const progressOf = (state: QueryState): QueryProgress => {
       idle: r.idle,
       ended: r.ended
     })),
-    operators: [...operators].map(([operator, { keys, watermark }]) => ({ operator, keys, watermark: known(watermark) })),
+    operators: [...operators].map(([operator, { keys, watermark }]) => ({
+      operator,
+      keys,
+      watermark: known(watermark)
+    })),
     outputs: (state.status?.sinks ?? []).map((s) => ({ ...s })),
     queues: state.status?.queues() ?? [],
     ledger: state.ledger

@@ -11,7 +11,7 @@ import type { Sink } from "../model/Sink.ts"
 import { to } from "../streams/Pipeline.ts"
 import type { FinalRows } from "../streams/Stage.ts"
 import type { EventStream } from "../streams/StreamValue.ts"
-import { run } from "./Query.ts"
+import { run } from "./Run.ts"
 import type { QueryOptions } from "./QueryOptions.ts"
 
 /**

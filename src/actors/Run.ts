@@ -1,0 +1,60 @@
+/** Running one pipeline: to its end, or started with a handle. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
+import { deadLettersOf } from "../checkpoint/DeadLetters.ts"
+import type { DeadLetter } from "../model/DeadLetter.ts"
+import type { QueryError, StoreError } from "../model/Errors.ts"
+import type { Pipeline } from "../streams/Pipeline.ts"
+import { progressOf, type QueryProgress } from "./Progress.ts"
+import { type QueryOptions, settingsOf } from "./QueryOptions.ts"
+import { type QuerySummary, supervise } from "./Supervisor.ts"
+
+/** A running query. */
+export interface QueryHandle<out E = never> {
+  readonly name: string
+  /** Waits for the end: a summary, or what the query failed with. */
+  readonly await: Effect.Effect<QuerySummary, E | QueryError>
+  /** Stops reading, finishes what is in flight, commits and ends; then as `await`. Bounded by `drainTimeout`. */
+  readonly drain: Effect.Effect<QuerySummary, E | QueryError>
+  /** Where it stands now. */
+  readonly progress: Effect.Effect<QueryProgress>
+}
+
+/** Runs a pipeline until its input is exhausted, it fails for good, or it is interrupted. */
+export const run = <E, R, SR = never>(
+  pipeline: Pipeline<E, R>,
+  options: QueryOptions<NoInfer<E>, SR>
+): Effect.Effect<QuerySummary, E | QueryError, R | SR | CheckpointStore> =>
+  Effect.scoped(Effect.flatMap(start(pipeline, options), (handle) => handle.await)) as Effect.Effect<
+    QuerySummary,
+    E | QueryError,
+    R | SR | CheckpointStore
+  >
+
+/** Starts a pipeline in the present scope, which ends it when it closes. */
+export const start = <E, R, SR = never>(
+  pipeline: Pipeline<E, R>,
+  options: QueryOptions<NoInfer<E>, SR>
+): Effect.Effect<QueryHandle<E>, QueryError, R | SR | CheckpointStore | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { objects } = yield* CheckpointStore
+    const anyOptions = options as unknown as QueryOptions<never, unknown>
+    const query = yield* supervise(pipeline.plan, anyOptions, objects)
+    const { drainTimeoutMs } = settingsOf(anyOptions, [])
+    const fiber = yield* Effect.forkScoped(query.run as Effect.Effect<QuerySummary, E | QueryError>)
+    const result = Fiber.join(fiber)
+    const drain = Effect.gen(function* () {
+      yield* query.drain
+      const exit = yield* Effect.timeoutOption(Fiber.await(fiber), Duration.millis(drainTimeoutMs))
+      if (exit._tag === "None") yield* Fiber.interrupt(fiber)
+      return yield* result
+    })
+    return { name: options.name, await: result, drain, progress: Effect.sync(() => progressOf(query.state)) }
+  }) as Effect.Effect<QueryHandle<E>, QueryError, R | SR | CheckpointStore | Scope.Scope>
+
+/** The dead letters kept for a query in the checkpoint store, oldest first: those of the first 1,000 epochs. */
+export const deadLetters = (name: string): Effect.Effect<ReadonlyArray<DeadLetter>, StoreError, CheckpointStore> =>
+  Effect.flatMap(CheckpointStore, ({ objects }) => deadLettersOf(objects, name, 1000))

@@ -22,7 +22,7 @@ export class GlobalState implements KeyedOperator<KeyedBatch> {
   readonly #results: WindowResults
   readonly #state: SliceState
   /** Highest event time of each slot: the event time of a running result. */
-  #times = new Float64Array(16)
+  #times = new Float64Array(0)
   #watermark = -Infinity
   #ended = false
   #slots = new Int32Array(1024)

@@ -22,8 +22,13 @@ export class Lanes {
 
   /** Adds a reader; returns its number. It starts at the minimum of the others (T12): none at the start. */
   join(): number {
-    this.#lanes.push({ watermark: -Infinity, idle: false, ended: false, resume: undefined })
+    this.#lanes.push({ watermark: this.#minimum(), idle: false, ended: false, resume: undefined })
     return this.#lanes.length - 1
+  }
+
+  /** A reader's watermark as it was last reported; at first, where it starts. */
+  watermarkOf(lane: number): number {
+    return this.#lanes[lane].watermark
   }
 
   /** A reader's watermark, which may let others go on. */
@@ -56,7 +61,7 @@ export class Lanes {
   }
 
   /** The minimum of all readers that have not ended, idle or not: where a new partition starts (T12). */
-  minimum(): number {
+  #minimum(): number {
     let min = Infinity
     for (const lane of this.#lanes) if (!lane.ended && lane.watermark < min) min = lane.watermark
     return min === Infinity ? -Infinity : min

@@ -110,8 +110,7 @@ export class PartitionReader {
   readonly run: Effect.Effect<never, unknown, Scope.Scope> = Effect.gen({ self: this }, function* () {
     const cursor = yield* this.#o.source.open(this.#o.partition, Option.none())
     for (const b of this.#branches) {
-      if (b.generator.raise(b.lanes.minimum())) this.status.watermark = b.generator.watermark
-      b.lanes.report(b.lane, b.generator.watermark)
+      if (b.generator.raise(b.lanes.watermarkOf(b.lane))) this.status.watermark = b.generator.watermark
     }
     yield* this.task.flush
     const puller = yield* Effect.forkScoped(this.#pull(cursor))

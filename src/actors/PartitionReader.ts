@@ -311,15 +311,17 @@ export class PartitionReader {
     for (const b of this.#branches) b.lanes.setIdle(b.lane, idle)
   }
 
-  /** T14: stops reading while ahead of the slowest; barriers and watermarks still go out. */
+  /**
+   * T14: stops reading while ahead of the slowest; barriers and watermarks still go out. A reader of several timed
+   * streams stops when it is ahead in all of them: the slowest of each is then never stopped, so some reader goes on.
+   */
   #align(): void {
-    const ahead = this.#branches.filter((b) => b.lanes.isAhead(b.lane))
-    if (ahead.length === 0) return
+    const branches = this.#branches
+    if (branches.length === 0 || !branches.every((b) => b.lanes.isAhead(b.lane))) return
     this.#pulled.held = true
-    let waiting = ahead.length
-    for (const b of ahead) {
+    for (const b of branches) {
       b.lanes.pause(b.lane, () => {
-        if (--waiting === 0 && !this.#drained) this.inbox.release(this.#pulled)
+        if (!this.#drained) this.inbox.release(this.#pulled)
       })
     }
   }

@@ -16,13 +16,18 @@ import { anyBigint, anyNumber, rowsWith, shapesOf } from "./aggregatesShapes.ts"
 const value = { field: "v", label: "v" }
 
 /** Whatever the shape, the result is what the definition says. */
-const holds = (spec: AggregateSpec, values: fc.Arbitrary<unknown>, definition: (rows: ReadonlyArray<Row>) => unknown, maxLength?: number): void => {
+const holds = (
+  spec: AggregateSpec,
+  values: fc.Arbitrary<unknown>,
+  definition: (rows: ReadonlyArray<Row>) => unknown,
+  maxLength?: number
+): void => {
   fc.assert(
     fc.property(shapesOf(rowsWith(values, maxLength)), ({ rows, shapes }) => {
       const expected = definition(rows)
       for (const shape of shapes) expect(resultInShape(spec, shape)).toEqual(expected)
     }),
-    { numRuns: 300 }
+    { numRuns: 150 }
   )
 }
 
@@ -41,7 +46,8 @@ const exact = (x: number | bigint): bigint => {
 }
 
 const byPlace = (a: Row, b: Row): number => {
-  const lane = (r: Row): readonly [number, number, string] => (typeof r.lane === "number" ? [0, r.lane, ""] : [1, 0, r.lane ?? ""])
+  const lane = (r: Row): readonly [number, number, string] =>
+    typeof r.lane === "number" ? [0, r.lane, ""] : [1, 0, r.lane ?? ""]
   const keys = (r: Row): ReadonlyArray<number | string> => [r.time ?? 0, ...lane(r), r.ordinal ?? 0, r.sub ?? 0]
   const [ka, kb] = [keys(a), keys(b)]
   const i = ka.findIndex((k, at) => k !== kb[at])
@@ -55,7 +61,10 @@ const sameValueAtOnePlace = (rows: ReadonlyArray<Row>): ReadonlyArray<Row> =>
 describe("A1: whatever the order, batches, merge tree and checkpoints", () => {
   it("count is the number of rows", () => holds(count, fc.constant(1), (rows) => rows.length))
 
-  it.each([["min", min, 1n], ["max", max, -1n]] as const)("%s compares numbers and bigints exactly", (_, make, sign) => {
+  it.each([
+    ["min", min, 1n],
+    ["max", max, -1n]
+  ] as const)("%s compares numbers and bigints exactly", (_, make, sign) => {
     holds(make(value), numeric, (rows) => {
       const all = rows.map((r) => r.value as number | bigint)
       const best = all.reduce((x, y) => {
@@ -66,19 +75,41 @@ describe("A1: whatever the order, batches, merge tree and checkpoints", () => {
     })
   })
 
-  it.each([["first", first, 0], ["last", last, -1]] as const)("%s follows (event time, lane, ordinal, sub)", (_, make, at) => {
-    const values = fc.oneof(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true }), fc.string())
+  it.each([
+    ["first", first, 0],
+    ["last", last, -1]
+  ] as const)("%s follows (event time, lane, ordinal, sub)", (_, make, at) => {
+    const values = fc.oneof(
+      fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true }),
+      fc.string()
+    )
     fc.assert(
       fc.property(shapesOf(rowsWith(values, 20).map(sameValueAtOnePlace)), ({ rows, shapes }) => {
         const expected = [...rows].sort(byPlace).at(at)?.value ?? null
         for (const shape of shapes) expect(resultInShape(make(value), shape)).toEqual(expected)
       }),
-      { numRuns: 300 }
+      { numRuns: 150 }
     )
   })
 
   const countables = fc.oneof(
-    fc.constantFrom<unknown>(1, 1n, "1", true, false, "true", 0, -0, null, undefined, "null", "@1", new Date(1), new Date(1), new Date(2)),
+    fc.constantFrom<unknown>(
+      1,
+      1n,
+      "1",
+      true,
+      false,
+      "true",
+      0,
+      -0,
+      null,
+      undefined,
+      "null",
+      "@1",
+      new Date(1),
+      new Date(1),
+      new Date(2)
+    ),
     fc.string({ maxLength: 2 }),
     anyNumber,
     anyBigint
@@ -89,7 +120,8 @@ describe("A1: whatever the order, batches, merge tree and checkpoints", () => {
     return new Set(rows.map(text)).size
   }
   it("distinct tells types apart and nothing else", () => holds(distinct(value), countables, different))
-  it("approxDistinct counts a few values exactly, by the same rule", () => holds(approxDistinct(value), countables, different))
+  it("approxDistinct counts a few values exactly, by the same rule", () =>
+    holds(approxDistinct(value), countables, different))
 
   it("percentiles of up to 32 rows are exact", () => {
     const quantiles = [0, 0.25, 0.5, 0.95, 1]
@@ -106,7 +138,10 @@ describe("A1: whatever the order, batches, merge tree and checkpoints", () => {
       state: Schema.Array(Schema.String) as Schema.Codec<unknown, unknown>,
       zero: () => [],
       add: (s, row) => [...(s as ReadonlyArray<string>), String(row)],
-      merge: (x, y) => ((x as ReadonlyArray<string>).length === 0 ? y : [...(x as ReadonlyArray<string>), ...(y as ReadonlyArray<string>)]),
+      merge: (x, y) =>
+        (x as ReadonlyArray<string>).length === 0
+          ? y
+          : [...(x as ReadonlyArray<string>), ...(y as ReadonlyArray<string>)],
       result: (s) => [...(s as ReadonlyArray<string>)].sort()
     })
     holds(spec, fc.nat(9), (rows) => rows.map((r) => String(r.value)).sort())
@@ -123,11 +158,14 @@ describe("A1: whatever the order, batches, merge tree and checkpoints", () => {
     })
     const values = fc.oneof(fc.nat(9), fc.record({ n: fc.bigInt(), $x: fc.boolean() }))
     fc.assert(
-      fc.property(shapesOf(rowsWith(values).map((rows) => sameValueAtOnePlace(rows.map((r) => ({ ...r, time: 0 }))))), ({ rows, shapes }) => {
-        const expected = [...rows].sort(byPlace).map((r) => r.value)
-        for (const shape of shapes) expect(resultInShape(spec, shape)).toEqual(expected)
-      }),
-      { numRuns: 200 }
+      fc.property(
+        shapesOf(rowsWith(values).map((rows) => sameValueAtOnePlace(rows.map((r) => ({ ...r, time: 0 }))))),
+        ({ rows, shapes }) => {
+          const expected = [...rows].sort(byPlace).map((r) => r.value)
+          for (const shape of shapes) expect(resultInShape(spec, shape)).toEqual(expected)
+        }
+      ),
+      { numRuns: 120 }
     )
   })
 })

@@ -8,7 +8,20 @@ export const anyNumber: fc.Arbitrary<number> = fc.oneof(
   fc.maxSafeInteger(),
   fc.double({ noNaN: true, noDefaultInfinity: true }),
   fc.integer({ min: -1000, max: 1000 }).map((cents) => cents / 100),
-  fc.constantFrom(0, -0, 2 ** 53, -(2 ** 53), 2 ** 53 - 1, 2 ** 53 + 2, 1e300, -1e300, Number.MAX_VALUE, Number.MIN_VALUE, 1e16, 0.1)
+  fc.constantFrom(
+    0,
+    -0,
+    2 ** 53,
+    -(2 ** 53),
+    2 ** 53 - 1,
+    2 ** 53 + 2,
+    1e300,
+    -1e300,
+    Number.MAX_VALUE,
+    Number.MIN_VALUE,
+    1e16,
+    0.1
+  )
 )
 
 export const anyBigint: fc.Arbitrary<bigint> = fc.oneof(
@@ -23,7 +36,10 @@ export const rowsWith = (value: fc.Arbitrary<unknown>, maxLength = 40): fc.Arbit
     fc.record({
       value,
       time: fc.integer({ min: -3, max: 3 }),
-      lane: fc.oneof(fc.constantFrom<string | number>(0, 1, 2, 10), fc.constantFrom("", "a", "b", "10", "9", "\ud800", "\uffff", "\ud83d\ude00")),
+      lane: fc.oneof(
+        fc.constantFrom<string | number>(0, 1, 2, 10),
+        fc.constantFrom("", "a", "b", "10", "9", "\ud800", "\uffff", "\ud83d\ude00")
+      ),
       ordinal: fc.integer({ min: 0, max: 5 }),
       sub: fc.integer({ min: 0, max: 2 })
     }),
@@ -31,12 +47,10 @@ export const rowsWith = (value: fc.Arbitrary<unknown>, maxLength = 40): fc.Arbit
   )
 
 /** Two shapes of the same rows, each in an order of its own. */
-export const shapesOf = (rows: fc.Arbitrary<ReadonlyArray<Row>>): fc.Arbitrary<{ readonly rows: ReadonlyArray<Row>; readonly shapes: ReadonlyArray<Shape> }> =>
-  rows.chain((all) =>
-    fc
-      .array(shapeOf(all), { minLength: 2, maxLength: 2 })
-      .map((shapes) => ({ rows: all, shapes }))
-  )
+export const shapesOf = (
+  rows: fc.Arbitrary<ReadonlyArray<Row>>
+): fc.Arbitrary<{ readonly rows: ReadonlyArray<Row>; readonly shapes: ReadonlyArray<Shape> }> =>
+  rows.chain((all) => fc.array(shapeOf(all), { minLength: 2, maxLength: 2 }).map((shapes) => ({ rows: all, shapes })))
 
 const shapeOf = (all: ReadonlyArray<Row>): fc.Arbitrary<Shape> =>
   fc

@@ -1,9 +1,15 @@
-/** The two sketches against exact answers: their errors stay within what is documented, and order is nothing to them. */
+/** The two sketches against exact answers: errors stay within what is documented, and order is nothing to them. */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { hashPair } from "../src/model/Hash.ts"
 import { approxDistinct } from "../src/streams/aggregates/ApproxDistinct.ts"
-import { addHash, estimate, makeHyperLogLog, mergeHyperLogLog, sparseEntriesMax } from "../src/streams/aggregates/HyperLogLog.ts"
+import {
+  addHash,
+  estimate,
+  makeHyperLogLog,
+  mergeHyperLogLog,
+  sparseEntriesMax
+} from "../src/streams/aggregates/HyperLogLog.ts"
 import { percentiles } from "../src/streams/aggregates/Percentiles.ts"
 import { rankOf } from "../src/streams/aggregates/QuantileSketch.ts"
 import { resultInShape, resultOf, rowsOf } from "../test/aggregates/feed.ts"
@@ -56,7 +62,21 @@ describe("HyperLogLog", () => {
 
 describe("approxDistinct", () => {
   it("is within three standard errors from 1 to 1,000,000 values, across the change of form", () => {
-    for (const n of [1, 2, 10, 100, 1000, sparseEntriesMax - 1, sparseEntriesMax, sparseEntriesMax + 1, 5000, 16_384, 40_000, 150_000, 1_000_000]) {
+    for (const n of [
+      1,
+      2,
+      10,
+      100,
+      1000,
+      sparseEntriesMax - 1,
+      sparseEntriesMax,
+      sparseEntriesMax + 1,
+      5000,
+      16_384,
+      40_000,
+      150_000,
+      1_000_000
+    ]) {
       for (const valueAt of [(i: number) => i, (i: number) => `customer-${i}`]) {
         expect(Math.abs(estimateOf(n, valueAt) - n)).toBeLessThanOrEqual(n <= sparseEntriesMax ? 2 : 3 * sigma * n)
       }
@@ -90,8 +110,12 @@ describe("approxDistinct", () => {
           fc.boolean(),
           (cuts, merges, stored) => {
             const edges = [0, ...cuts.sort((a, b) => a - b), n]
-            const pieces = edges.slice(1).map((end, i) => [...rows.slice(edges[i], end), ...rows.slice(0, 40)].reverse())
-            expect(resultInShape(approxDistinct(value), { pieces, merges, typed: true, stored: [stored] })).toBe(expected)
+            const pieces = edges
+              .slice(1)
+              .map((end, i) => [...rows.slice(edges[i], end), ...rows.slice(0, 40)].reverse())
+            expect(resultInShape(approxDistinct(value), { pieces, merges, typed: true, stored: [stored] })).toBe(
+              expected
+            )
           }
         ),
         { numRuns: 8 }
@@ -115,7 +139,9 @@ describe("percentiles", () => {
 
   const perMilles = [0, 1, 10, 250, 500, 900, 990, 999, 1000]
   const quantiles = perMilles.map((p) => p / 1000)
-  const wide = fc.tuple(fc.constantFrom(-1, 1), fc.double({ min: -17, max: 17, noNaN: true })).map(([sign, e]) => sign * Math.exp(e))
+  const wide = fc
+    .tuple(fc.constantFrom(-1, 1), fc.double({ min: -17, max: 17, noNaN: true }))
+    .map(([sign, e]) => sign * Math.exp(e))
   const kinds: ReadonlyArray<readonly [string, fc.Arbitrary<number>]> = [
     ["delays", fc.integer({ min: -60, max: 1500 })],
     ["numbers over 15 orders of magnitude of both signs", wide],
@@ -140,7 +166,11 @@ describe("percentiles", () => {
 
   it("A1: the same answer to the last bit whatever the order, merge tree and checkpoints, folded stores included", () => {
     const spec = percentiles(value, quantiles, { accuracy: 0.05 })
-    const values = fc.oneof(anyNumber, fc.integer({ min: -300, max: 300 }).map((e) => 10 ** e), fc.integer({ min: -300, max: 300 }).map((e) => -(10 ** e)))
+    const values = fc.oneof(
+      anyNumber,
+      fc.integer({ min: -300, max: 300 }).map((e) => 10 ** e),
+      fc.integer({ min: -300, max: 300 }).map((e) => -(10 ** e))
+    )
     fc.assert(
       fc.property(shapesOf(rowsWith(values, 300)), ({ rows, shapes }) => {
         const expected = resultOf(spec, rows)
@@ -152,7 +182,10 @@ describe("percentiles", () => {
 
   it("values more than 1e18 below the greatest keep their count and are answered with at most 1e-18 of it", () => {
     const all = [...Array.from({ length: 50 }, (_, i) => 10 ** -i), 1e20, 1e20]
-    const [p10, p96, p97, p100] = resultOf(percentiles(value, [0.1, 0.96, 0.97, 1]), rowsOf(...all)) as ReadonlyArray<number>
+    const [p10, p96, p97, p100] = resultOf(
+      percentiles(value, [0.1, 0.96, 0.97, 1]),
+      rowsOf(...all)
+    ) as ReadonlyArray<number>
     expect(p10).toBeLessThanOrEqual(1e20 / 1e18)
     expect(p96).toBeLessThanOrEqual(1e20 / 1e18)
     expect(Math.abs(p97 / 1e20 - 1)).toBeLessThanOrEqual(0.01)

@@ -10,7 +10,8 @@ const murmur3 = (bytes: Uint8Array, seed: number): number => {
   let h = BigInt(seed) & mask
   const tail = bytes.length & 3
   for (let i = 0; i < bytes.length - tail; i += 4) {
-    const k = BigInt(bytes[i]) | (BigInt(bytes[i + 1]) << 8n) | (BigInt(bytes[i + 2]) << 16n) | (BigInt(bytes[i + 3]) << 24n)
+    const k =
+      BigInt(bytes[i]) | (BigInt(bytes[i + 1]) << 8n) | (BigInt(bytes[i + 2]) << 16n) | (BigInt(bytes[i + 3]) << 24n)
     h = (mul(rotl(h ^ scramble(k), 13n), 5n) + 0xe6546b64n) & mask
   }
   let k = 0n
@@ -52,7 +53,8 @@ describe("hashValue", () => {
       expect(hashValue(x)).toBe(murmur3(double(x), 0x4e))
     }
     for (const x of [0n, 1n, -1n, 2n ** 63n - 1n, -(2n ** 63n)]) expect(hashValue(x)).toBe(murmur3(int64(x), 0x49))
-    for (const x of [2n ** 63n, -(2n ** 63n) - 1n, 10n ** 60n]) expect(hashValue(x)).toBe(murmur3(utf16(x.toString(16)), 0x57))
+    for (const x of [2n ** 63n, -(2n ** 63n) - 1n, 10n ** 60n])
+      expect(hashValue(x)).toBe(murmur3(utf16(x.toString(16)), 0x57))
     expect(hashValue(true)).toBe(murmur3(Uint8Array.of(1, 0, 0, 0), 0x42))
     expect(hashValue(null)).toBe(murmur3(Uint8Array.of(), 0x30))
   })
@@ -86,7 +88,22 @@ describe("hashValue", () => {
   })
 
   it("values of different types differ", () => {
-    const values: ReadonlyArray<Hashable> = [1, 1n, "1", true, 0, 0n, "0", false, null, undefined, "null", "", 2n ** 64n, "10000000000000000"]
+    const values: ReadonlyArray<Hashable> = [
+      1,
+      1n,
+      "1",
+      true,
+      0,
+      0n,
+      "0",
+      false,
+      null,
+      undefined,
+      "null",
+      "",
+      2n ** 64n,
+      "10000000000000000"
+    ]
     expect(new Set(values.map((v) => hashValue(v))).size).toBe(values.length)
   })
 

@@ -20,6 +20,10 @@ const dash = 45
 const plus = 43
 const colon = 58
 const slash = 47
+const dot = 46
+const space = 32
+const letterT = 84
+const letterZ = 90
 
 /** Two digits at `i`, or -1. Reading past the end gives NaN, which no comparison lets through. */
 const two = (s: string, i: number): number => {
@@ -28,7 +32,7 @@ const two = (s: string, i: number): number => {
   return a >= 0 && a <= 9 && b >= 0 && b <= 9 ? a * 10 + b : -1
 }
 
-/** Days from the epoch to a date of the proleptic Gregorian calendar (H. Hinnant, "chrono-compatible date algorithms"). */
+/** Days from the epoch to a proleptic Gregorian date (H. Hinnant, "chrono-compatible low-level date algorithms"). */
 const daysFromCivil = (year: number, month: number, day: number): number => {
   const y = month <= 2 ? year - 1 : year
   const era = Math.floor(y / 400)
@@ -46,45 +50,77 @@ const daysInMonth = (year: number, month: number): number =>
       ? 30
       : 31
 
-/** Where `dateMs` and `timeMs` stopped reading; valid until the next call. */
+/** Midnight of a date in ms; NaN when there is no such day. */
+const midnightMs = (year: number, month: number, day: number): number =>
+  month < 1 || month > 12 || day < 1 || (day > 28 && day > daysInMonth(year, month))
+    ? Number.NaN
+    : daysFromCivil(year, month, day) * dayMs
+
+/** Where the readers below stopped; valid until the next call. */
 let cursor = 0
 
 /** Reads `YYYY-MM-DD`, `YYYY/MM/DD` or `+-YYYYYY-MM-DD` into ms, leaving `cursor` behind it; NaN when it is none. */
 const dateMs = (s: string): number => {
   const sign = s.charCodeAt(0)
-  let year: number
-  let i: number
-  if (sign === plus || sign === dash) {
-    const high = two(s, 1)
-    const middle = two(s, 3)
-    const low = two(s, 5)
-    if (high < 0 || middle < 0 || low < 0) return Number.NaN
-    year = (high * 100 + middle) * 100 + low
-    if (sign === dash) {
-      if (year === 0) return Number.NaN
-      year = -year
-    }
-    i = 7
-  } else {
-    const high = two(s, 0)
-    const low = two(s, 2)
-    if (high < 0 || low < 0) return Number.NaN
-    year = high * 100 + low
-    i = 4
-  }
+  const signed = sign === plus || sign === dash
+  const i = signed ? 7 : 4
+  const century = signed ? two(s, 1) * 100 + two(s, 3) : two(s, 0)
+  const ofCentury = two(s, i - 2)
+  if (century < 0 || ofCentury < 0 || (signed && (two(s, 1) < 0 || two(s, 3) < 0))) return Number.NaN
+  const year = century * 100 + ofCentury
+  if (sign === dash && year === 0) return Number.NaN
   const separator = s.charCodeAt(i)
-  if (separator !== dash && separator !== slash) return Number.NaN
-  const month = two(s, i + 1)
-  const day = two(s, i + 4)
-  if (s.charCodeAt(i + 3) !== separator || month < 1 || month > 12) return Number.NaN
-  if (day < 1 || (day > 28 && day > daysInMonth(year, month))) return Number.NaN
+  if ((separator !== dash && separator !== slash) || s.charCodeAt(i + 3) !== separator) return Number.NaN
   cursor = i + 6
-  return daysFromCivil(year, month, day) * dayMs
+  return midnightMs(sign === dash ? -year : year, two(s, i + 1), two(s, i + 4))
+}
+
+/** Reads `[T ]HH:MM` at `cursor`, leaving it behind that. */
+const minuteMsAt = (s: string): number => {
+  const i = cursor
+  const t = s.charCodeAt(i)
+  const hour = two(s, i + 1)
+  const minute = two(s, i + 4)
+  if ((t !== letterT && t !== space) || s.charCodeAt(i + 3) !== colon) return Number.NaN
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59) return Number.NaN
+  cursor = i + 6
+  return (hour * 60 + minute) * minuteMs
+}
+
+/**
+ * The hot path: `YYYY-MM-DD[T ]HH:MM` at the start of at least 16 characters, all digits checked at once. NaN says only
+ * that the text is not of this form. The twelve digits are there, so no code is NaN.
+ */
+const commonFormMs = (s: string): number => {
+  const a = s.charCodeAt(0) - zero
+  const b = s.charCodeAt(1) - zero
+  const c = s.charCodeAt(2) - zero
+  const d = s.charCodeAt(3) - zero
+  const e = s.charCodeAt(5) - zero
+  const f = s.charCodeAt(6) - zero
+  const g = s.charCodeAt(8) - zero
+  const h = s.charCodeAt(9) - zero
+  const i = s.charCodeAt(11) - zero
+  const j = s.charCodeAt(12) - zero
+  const k = s.charCodeAt(14) - zero
+  const l = s.charCodeAt(15) - zero
+  const below = a | b | c | d | e | f | g | h | i | j | k | l
+  const above = (9 - a) | (9 - b) | (9 - c) | (9 - d) | (9 - e) | (9 - f) | (9 - g) | (9 - h) | (9 - i) | (9 - j)
+  if ((below | above | (5 - k) | (9 - l)) < 0) return Number.NaN
+  const separator = s.charCodeAt(4)
+  const t = s.charCodeAt(10)
+  if ((separator !== dash && separator !== slash) || s.charCodeAt(7) !== separator) return Number.NaN
+  if ((t !== letterT && t !== space) || s.charCodeAt(13) !== colon) return Number.NaN
+  const hour = i * 10 + j
+  if (hour > 23) return Number.NaN
+  cursor = 16
+  const midnight = midnightMs((a * 10 + b) * 100 + c * 10 + d, e * 10 + f, g * 10 + h)
+  return midnight + (hour * 60 + k * 10 + l) * minuteMs
 }
 
 /** Reads `.fraction` at `cursor` into whole ms; 0 when there is none, NaN when it has no digits. */
 const fractionMs = (s: string): number => {
-  if (s.charCodeAt(cursor) !== 46) return 0
+  if (s.charCodeAt(cursor) !== dot) return 0
   let i = cursor + 1
   let ms = 0
   let weight = 100
@@ -99,19 +135,13 @@ const fractionMs = (s: string): number => {
   return ms
 }
 
-/** Reads `HH:MM[:SS[.fraction]]` at `cursor`, which it leaves behind it. */
-const timeOfDayMs = (s: string): number => {
-  const i = cursor
-  const hour = two(s, i)
-  const minute = two(s, i + 3)
-  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || s.charCodeAt(i + 2) !== colon) return Number.NaN
-  const ms = (hour * 60 + minute) * minuteMs
-  cursor = i + 5
-  if (cursor >= s.length || s.charCodeAt(cursor) !== colon) return ms
-  const second = two(s, i + 6)
+/** Reads `:SS[.fraction]` at `cursor`, leaving it behind that; 0 when there is none. */
+const secondMsAt = (s: string): number => {
+  if (s.charCodeAt(cursor) !== colon) return 0
+  const second = two(s, cursor + 1)
   if (second < 0 || second > 59) return Number.NaN
-  cursor = i + 8
-  return cursor >= s.length ? ms + second * 1000 : ms + second * 1000 + fractionMs(s)
+  cursor += 3
+  return cursor < s.length ? second * 1000 + fractionMs(s) : second * 1000
 }
 
 /** Reads `+-HH:MM` or `+-HHMM` at `cursor`, which must be all that is left. */
@@ -132,16 +162,16 @@ const inRange = (ms: number): number => (ms >= -timeMax && ms <= timeMax ? ms : 
 const textMs = (s: string, zone: string | undefined): number => {
   const n = s.length
   if (n < 10) return Number.NaN
-  let ms = dateMs(s)
-  if (ms !== ms) return ms
+  let ms = n >= 16 ? commonFormMs(s) : Number.NaN
+  if (ms !== ms) {
+    ms = dateMs(s)
+    if (cursor < n) ms += minuteMsAt(s)
+    if (ms !== ms) return ms
+  }
   if (cursor < n) {
-    const t = s.charCodeAt(cursor)
-    if (t !== 84 && t !== 32) return Number.NaN
-    cursor += 1
-    if (cursor + 5 > n) return Number.NaN
-    ms += timeOfDayMs(s)
+    ms += secondMsAt(s)
     if (cursor < n) {
-      if (s.charCodeAt(cursor) === 90) return cursor + 1 === n ? inRange(ms) : Number.NaN
+      if (s.charCodeAt(cursor) === letterZ) return cursor + 1 === n ? inRange(ms) : Number.NaN
       return inRange(ms - offsetMs(s))
     }
   }

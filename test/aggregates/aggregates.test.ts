@@ -13,8 +13,10 @@ interface Order {
 
 /** As `EventStream.aggregate` will have it. */
 const aggregate =
-  <A, const O extends Record<string, Agg<A, unknown>>>(build: (of: Aggregates<A>) => O) =>
-  (_: ReadonlyArray<A>): AggResults<O> =>
+  <A, const O extends Record<string, Agg<A, unknown>>>(
+    build: (of: Aggregates<A>) => O
+  ): ((rows: ReadonlyArray<A>) => AggResults<O>) =>
+  () =>
     Object.fromEntries(Object.entries(build(aggregatesFor<A>())).map(([name, spec]) => [name, spec.label])) as never
 
 const over = <B>(f: (orders: ReadonlyArray<Order>) => B): B => f([])
@@ -22,12 +24,37 @@ const over = <B>(f: (orders: ReadonlyArray<Order>) => B): B => f([])
 describe("the builder", () => {
   it("makes specs from field names, which the fingerprint sees", () => {
     const { approxDistinct, avg, distinct, first, last, max, min, sum } = aggregatesFor<Order>()
-    const specs = [sum("amount"), avg("amount"), min("cents"), max("either"), first("note"), last("at"), distinct("id"), approxDistinct("at")]
+    const specs = [
+      sum("amount"),
+      avg("amount"),
+      min("cents"),
+      max("either"),
+      first("note"),
+      last("at"),
+      distinct("id"),
+      approxDistinct("at")
+    ]
     expect(specs.map((s) => s.label)).toEqual([
-      "sum(amount)", "avg(amount)", "min(cents)", "max(either)", "first(note)", "last(at)", "distinct(id)", "approxDistinct(at)"
+      "sum(amount)",
+      "avg(amount)",
+      "min(cents)",
+      "max(either)",
+      "first(note)",
+      "last(at)",
+      "distinct(id)",
+      "approxDistinct(at)"
     ])
     expect(specs.every((s) => s.fingerprinted)).toBe(true)
-    expect(specs.map((s) => s.input?.type)).toEqual(["number", "number", "number", "number", "value", "value", "value", "value"])
+    expect(specs.map((s) => s.input?.type)).toEqual([
+      "number",
+      "number",
+      "number",
+      "number",
+      "value",
+      "value",
+      "value",
+      "value"
+    ])
     expect(specs.map((s) => s.needsOrder)).toEqual([false, false, false, false, true, true, false, false])
   })
 
@@ -47,7 +74,10 @@ describe("the builder", () => {
     const fix = 'must be a field name or a function of the row (try "amount")'
     expect(sum(5 as never).problems).toEqual([{ option: "sum", value: "5", fix }])
     expect(avg("" as never).problems).toEqual([{ option: "avg", value: '""', fix }])
-    expect(percentile(undefined as never, 2).problems?.map((p) => p.option)).toEqual(["percentile", "percentile.quantile"])
+    expect(percentile(undefined as never, 2).problems?.map((p) => p.option)).toEqual([
+      "percentile",
+      "percentile.quantile"
+    ])
   })
 })
 
@@ -93,8 +123,18 @@ describe("the types", () => {
   it("a reducer's result has the type of its state, or of `result`", () => {
     const row = over(
       aggregate(({ reduce }) => ({
-        notes: reduce({ state: Schema.Array(Schema.String), zero: () => [], add: (s, o) => [...s, o.id], merge: (x, y) => [...x, ...y] }),
-        text: reduce({ state: Schema.Struct({ n: Schema.Number }), zero: () => ({ n: 0 }), add: (s, o) => ({ n: s.n + o.amount }), result: (s) => String(s.n) })
+        notes: reduce({
+          state: Schema.Array(Schema.String),
+          zero: () => [],
+          add: (s, o) => [...s, o.id],
+          merge: (x, y) => [...x, ...y]
+        }),
+        text: reduce({
+          state: Schema.Struct({ n: Schema.Number }),
+          zero: () => ({ n: 0 }),
+          add: (s, o) => ({ n: s.n + o.amount }),
+          result: (s) => String(s.n)
+        })
       }))
     )
     expectTypeOf(row.notes).toEqualTypeOf<ReadonlyArray<string>>()
@@ -117,7 +157,10 @@ describe("the types", () => {
 
   it("work for rows known by a bound only", () => {
     const total = <A extends { readonly amount: number }>(rows: ReadonlyArray<A>) =>
-      aggregate<A, { readonly n: Agg<A, number>; readonly total: Agg<A, number> }>(({ count, sum }) => ({ n: count, total: sum((a) => a.amount) }))(rows)
+      aggregate<A, { readonly n: Agg<A, number>; readonly total: Agg<A, number> }>(({ count, sum }) => ({
+        n: count,
+        total: sum((a) => a.amount)
+      }))(rows)
     expectTypeOf(total<Order>).returns.toEqualTypeOf<{ readonly n: number; readonly total: number }>()
   })
 })

@@ -6,11 +6,14 @@ import { add, resultOf, rowsOf } from "./feed.ts"
 
 const value = { field: "v", label: "v" }
 
-describe.each([["distinct", distinct(value)], ["approxDistinct", approxDistinct(value)]])("%s", (_, spec) => {
+describe.each([
+  ["distinct", distinct(value)],
+  ["approxDistinct", approxDistinct(value)]
+])("%s", (_, spec) => {
   it.each([
     ["nothing", [], 0],
     ["the same value again", ["a", "a", "b"], 2],
-    ["1, 1n, \"1\" and true", [1, 1n, "1", true], 4],
+    ['1, 1n, "1" and true', [1, 1n, "1", true], 4],
     ["the zeros, and NaN", [0, -0, Number.NaN, Number.NaN], 2],
     ["null and missing: one value", [null, undefined, null], 1],
     ["instants, by Date or DateTime", [new Date(5), new Date(5), DateTime.makeUnsafe(5), new Date(6)], 2],

@@ -11,7 +11,8 @@ export interface Row {
   readonly sub?: number
 }
 
-export const rowsOf = (...values: ReadonlyArray<unknown>): ReadonlyArray<Row> => values.map((value, ordinal) => ({ value, ordinal }))
+export const rowsOf = (...values: ReadonlyArray<unknown>): ReadonlyArray<Row> =>
+  values.map((value, ordinal) => ({ value, ordinal }))
 
 const orderOf = (rows: ReadonlyArray<Row>): BatchOrder => ({
   times: Float64Array.from(rows, (r) => r.time ?? 0),
@@ -24,11 +25,19 @@ const orderOf = (rows: ReadonlyArray<Row>): BatchOrder => ({
 const columnOf = (rows: ReadonlyArray<Row>, typed: boolean): Column => {
   const values = rows.map((r) => r.value)
   if (!typed || !values.every((v) => typeof v === "number" && !Object.is(v, -0))) return values
-  return values.every((v) => (v as number) === ((v as number) | 0)) ? Int32Array.from(values as Array<number>) : Float64Array.from(values as Array<number>)
+  return values.every((v) => (v as number) === ((v as number) | 0))
+    ? Int32Array.from(values as Array<number>)
+    : Float64Array.from(values as Array<number>)
 }
 
 /** Adds rows to one slot as one batch, with rows of another slot on both sides that must not be touched. */
-export const add = (spec: AggregateSpec, into: Accumulators, slot: number, rows: ReadonlyArray<Row>, typed = true): void => {
+export const add = (
+  spec: AggregateSpec,
+  into: Accumulators,
+  slot: number,
+  rows: ReadonlyArray<Row>,
+  typed = true
+): void => {
   const fenced = [...rows.slice(0, 1), ...rows, ...rows.slice(0, 1)]
   const slots = new Int32Array(fenced.length).fill(slot)
   into.addBatch(
@@ -63,7 +72,7 @@ const dirtFor = (spec: AggregateSpec, rows: ReadonlyArray<Row>): ReadonlyArray<R
       ? rowsOf("dirt", 7, 7n, null, new Date(3))
       : rows
 
-/** How rows reach the result: in pieces, each into a slot of its own, merged as a tree, stored and restored on the way. */
+/** How rows reach the result: in pieces, each in a slot of its own, merged as a tree, stored and restored on the way. */
 export interface Shape {
   readonly pieces: ReadonlyArray<ReadonlyArray<Row>>
   /** Step i merges the columns at `a` into those at `b`, both taken modulo what is left. */
@@ -73,7 +82,7 @@ export interface Shape {
   readonly stored: ReadonlyArray<boolean>
 }
 
-/** The result of the rows fed in a shape. Slots are dirty and cleared, or fresh; merges come from other columns or the same. */
+/** The result of rows fed in a shape. Slots are dirty and cleared, or fresh; merges come from other columns or the same. */
 export const resultInShape = (spec: AggregateSpec, shape: Shape): unknown => {
   const slot = 2
   let parts = shape.pieces.map((piece, i) => {

@@ -3,7 +3,13 @@ import { compareLanes, first, last } from "../../src/streams/aggregates/FirstLas
 import { add, resultOf, type Row, throughCheckpoint } from "./feed.ts"
 
 const value = { field: "v", label: "v" }
-const row = (v: unknown, time: number, lane: string | number, ordinal: number, sub = 0): Row => ({ value: v, time, lane, ordinal, sub })
+const row = (v: unknown, time: number, lane: string | number, ordinal: number, sub = 0): Row => ({
+  value: v,
+  time,
+  lane,
+  ordinal,
+  sub
+})
 
 describe("A1: first and last by (event time, source, partition, position, output index)", () => {
   it.each([
@@ -30,7 +36,12 @@ describe("A1: first and last by (event time, source, partition, position, output
   it("without event times, the order is the rest of it", () => {
     const a = first(value).make()
     a.reserve(1)
-    const order = { times: new Float64Array(0), lanes: [1, 0, 0], ordinals: Float64Array.of(0, 3, 2), subs: new Float64Array(3) }
+    const order = {
+      times: new Float64Array(0),
+      lanes: [1, 0, 0],
+      ordinals: Float64Array.of(0, 3, 2),
+      subs: new Float64Array(3)
+    }
     a.addBatch(new Int32Array(3), ["x", "y", "z"], 0, 3, order)
     expect(a.result(0)).toBe("z")
   })

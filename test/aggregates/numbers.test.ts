@@ -24,7 +24,11 @@ describe("A1: sum", () => {
     ["cents", [0.1, 0.2, 0.3], 0.6],
     ["integers beyond 2^53, to the nearest double", [2 ** 53, 1, 1], 2 ** 53 + 2],
     ["numbers that cancel", [1e300, 1, -1e300], 1],
-    ["numbers whose running sum has no double", [Number.MAX_VALUE, Number.MAX_VALUE, -Number.MAX_VALUE], Number.MAX_VALUE],
+    [
+      "numbers whose running sum has no double",
+      [Number.MAX_VALUE, Number.MAX_VALUE, -Number.MAX_VALUE],
+      Number.MAX_VALUE
+    ],
     ["more than the greatest double", [Number.MAX_VALUE, Number.MAX_VALUE], Infinity],
     ["bigints", [2n ** 53n, 1n], 2n ** 53n + 1n],
     ["bigints that cancel to nothing", [1n, -1n], 0n],
@@ -77,22 +81,27 @@ describe("A1: min and max", () => {
 })
 
 describe("slots", () => {
-  it.each([count, sum(value), avg(value), min(value), max(value)])("$label: stay what they are when room is made, and through a checkpoint", (spec) => {
-    const fill = (a: Accumulators): ReadonlyArray<unknown> => {
-      for (let slot = 0; slot < 100; slot++) {
-        a.reserve(slot + 1)
-        add(spec, a, slot, rowsOf(slot, slot / 4, BigInt(slot) << 60n))
+  it.each([count, sum(value), avg(value), min(value), max(value)])(
+    "$label: stay what they are when room is made, and through a checkpoint",
+    (spec) => {
+      const fill = (a: Accumulators): ReadonlyArray<unknown> => {
+        for (let slot = 0; slot < 100; slot++) {
+          a.reserve(slot + 1)
+          add(spec, a, slot, rowsOf(slot, slot / 4, BigInt(slot) << 60n))
+        }
+        return Array.from({ length: 100 }, (_, slot) => a.result(slot))
       }
-      return Array.from({ length: 100 }, (_, slot) => a.result(slot))
+      const a = spec.make()
+      const expected = Array.from({ length: 100 }, (_, slot) =>
+        resultOf(spec, rowsOf(slot, slot / 4, BigInt(slot) << 60n))
+      )
+      expect(fill(a)).toEqual(expected)
+      const restored = throughCheckpoint(spec, a, 100)
+      expect(Array.from({ length: 100 }, (_, slot) => restored.result(slot))).toEqual(expected)
+      const some = throughCheckpoint(spec, a, 10)
+      some.reserve(11)
+      expect(some.result(9)).toEqual(expected[9])
+      expect(some.result(10)).toEqual(resultOf(spec, []))
     }
-    const a = spec.make()
-    const expected = Array.from({ length: 100 }, (_, slot) => resultOf(spec, rowsOf(slot, slot / 4, BigInt(slot) << 60n)))
-    expect(fill(a)).toEqual(expected)
-    const restored = throughCheckpoint(spec, a, 100)
-    expect(Array.from({ length: 100 }, (_, slot) => restored.result(slot))).toEqual(expected)
-    const some = throughCheckpoint(spec, a, 10)
-    some.reserve(11)
-    expect(some.result(9)).toEqual(expected[9])
-    expect(some.result(10)).toEqual(resultOf(spec, []))
-  })
+  )
 })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { percentile, percentiles } from "../../src/streams/aggregates/Percentiles.ts"
+import { rankOf } from "../../src/streams/aggregates/QuantileSketch.ts"
 import { add, resultOf, rowsOf } from "./feed.ts"
 
 const value = { field: "delay", label: "delay" }
@@ -13,8 +14,15 @@ describe("A1: percentiles", () => {
     expect(resultOf(percentile(value, 0.5), [])).toBe(null)
   })
 
+  it("a rank that is whole but for rounding is whole: 0.07 * 100 is 7.000000000000001", () => {
+    expect([rankOf(0.07, 100), rankOf(0.29, 100), rankOf(0.95, 20), rankOf(0.951, 20)]).toEqual([7, 29, 19, 20])
+  })
+
   it("more rows: within 1 %, the ends exact", () => {
-    const [p0, p50, p99, p100] = resultOf(percentiles(value, [0, 0.5, 0.99, 1]), rowsOf(...upTo(10_000))) as ReadonlyArray<number>
+    const [p0, p50, p99, p100] = resultOf(
+      percentiles(value, [0, 0.5, 0.99, 1]),
+      rowsOf(...upTo(10_000))
+    ) as ReadonlyArray<number>
     expect([p0, p100]).toEqual([1, 10_000])
     expect(Math.abs(p50 - 5000)).toBeLessThanOrEqual(50)
     expect(Math.abs(p99 - 9900)).toBeLessThanOrEqual(99)
@@ -29,7 +37,11 @@ describe("A1: percentiles", () => {
   })
 
   it("bigints count as numbers, however large", () => {
-    expect(resultOf(percentiles(value, [0, 0.5, 1]), rowsOf(-(10n ** 400n), 5n, 10n ** 400n))).toEqual([-Number.MAX_VALUE, 5, Number.MAX_VALUE])
+    expect(resultOf(percentiles(value, [0, 0.5, 1]), rowsOf(-(10n ** 400n), 5n, 10n ** 400n))).toEqual([
+      -Number.MAX_VALUE,
+      5,
+      Number.MAX_VALUE
+    ])
   })
 
   it("the greatest double is an answer like any other", () => {
@@ -53,7 +65,9 @@ describe("A1: percentiles", () => {
   })
 
   it("wrong options are problems, not exceptions, and name the value and the fix", () => {
-    expect(percentile(value, 95).problems).toEqual([{ option: "percentile.quantile", value: "95", fix: "is not a quantile from 0 to 1 (try 0.95)" }])
+    expect(percentile(value, 95).problems).toEqual([
+      { option: "percentile.quantile", value: "95", fix: "is not a quantile from 0 to 1 (try 0.95)" }
+    ])
     expect(percentiles(value, [0.5, Number.NaN, -1], { accuracy: 0 }).problems).toEqual([
       { option: "percentiles.accuracy", value: "0", fix: "must be from 0.001 to 0.1" },
       { option: "percentiles.quantile", value: "NaN", fix: "is not a quantile from 0 to 1" },
@@ -64,6 +78,8 @@ describe("A1: percentiles", () => {
 
   it("the label says what the fingerprint must know", () => {
     expect(percentile(value, 0.95).label).toBe("percentile(delay, 0.95)")
-    expect(percentiles(value, [0.5, 0.9], { accuracy: 0.001 }).label).toBe("percentiles(delay, 0.5, 0.9, accuracy 0.001)")
+    expect(percentiles(value, [0.5, 0.9], { accuracy: 0.001 }).label).toBe(
+      "percentiles(delay, 0.5, 0.9, accuracy 0.001)"
+    )
   })
 })

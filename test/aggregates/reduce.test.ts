@@ -70,7 +70,18 @@ describe("A1: a reducer without merge keeps rows", () => {
     const early = part(joined, [row("b", 5, 0), row("a", 1, 9)])
     const late = part(joined, [row("d", 1, 1), row("c", 0, 3)])
     const side = part(joined, [row("A", 0, 0)])
-    for (const merges of [[[early, 0], [late, 60], [side, 0]], [[side, 0], [late, 60], [early, 0]]] as const) {
+    for (const merges of [
+      [
+        [early, 0],
+        [late, 60],
+        [side, 0]
+      ],
+      [
+        [side, 0],
+        [late, 60],
+        [early, 0]
+      ]
+    ] as const) {
       const window = part(joined, [])
       for (const [slice, start] of merges) window.mergeSlot(0, slice, 0, start)
       expect(throughCheckpoint(joined, window, 1).result(0)).toBe("Aabcd")

@@ -35,7 +35,10 @@ describe("values in checkpoints", () => {
     expect((through(utc) as DateTime.Utc).epochMilliseconds).toBe(1234)
     for (const value of [zoned, offset]) {
       const back = through(value) as DateTime.Zoned
-      expect([back.epochMilliseconds, DateTime.zoneToString(back.zone)]).toEqual([1234, DateTime.zoneToString(value.zone)])
+      expect([back.epochMilliseconds, DateTime.zoneToString(back.zone)]).toEqual([
+        1234,
+        DateTime.zoneToString(value.zone)
+      ])
     }
   })
 
@@ -51,7 +54,9 @@ describe("values in checkpoints", () => {
     class Basket {}
     const cycle: Array<unknown> = []
     cycle.push(cycle)
-    expect(() => encodeStored(new Basket())).toThrow(/value of class Basket cannot be stored in a checkpoint: map rows to plain values/)
+    expect(() => encodeStored(new Basket())).toThrow(
+      /value of class Basket cannot be stored in a checkpoint: map rows to plain values/
+    )
     expect(() => encodeStored({ f: () => 1 })).toThrow("a function cannot be stored")
     expect(() => encodeStored(cycle)).toThrow("nested deeper than 512")
     expect(() => encodeStored(nested(100_000))).toThrow("nested deeper than 512")

@@ -9,7 +9,10 @@ import type { OptionProblem } from "../../model/Errors.ts"
 import type { Column } from "../../model/Source.ts"
 import type { RowValue } from "../Plan.ts"
 
-/** What an aggregate reads of a row. `number`: finite number or bigint, else the row is a dead letter; `value`: anything; `row`: the row itself. */
+/**
+ * What an aggregate reads of a row. `number`: a finite number or a bigint, else the row is a dead letter; `value`:
+ * anything; `row`: the row itself.
+ */
 export interface AggregateInput {
   readonly type: "number" | "value" | "row"
   /** Absent for `row`. */
@@ -42,7 +45,13 @@ export interface Accumulators {
   /** Makes room for slots `0..capacity)`. Called before any slot at or above the present capacity is used. */
   readonly reserve: (capacity: number) => void
   /** Adds rows `from..to)`: row i goes to `slots[i]`, its value is `input[i]` (absent for `count`). */
-  readonly addBatch: (slots: Int32Array, input: Column | undefined, from: number, to: number, order: BatchOrder | undefined) => void
+  readonly addBatch: (
+    slots: Int32Array,
+    input: Column | undefined,
+    from: number,
+    to: number,
+    order: BatchOrder | undefined
+  ) => void
   /**
    * Adds what `other` (made by the same spec) holds in `otherSlot` to `slot`. `other` does not change.
    *

@@ -33,7 +33,15 @@ export type AggResults<O> = { readonly [P in keyof O]: O[P] extends Agg<never, i
 export type FieldOf<A, V> = { [P in keyof A & string]: A[P] extends V ? P : never }[keyof A & string]
 
 /** What distinct values are counted of. `Date` and effect's `DateTime` count by their instant. */
-export type Countable = string | number | boolean | bigint | null | undefined | Date | { readonly epochMilliseconds: number }
+export type Countable =
+  | string
+  | number
+  | boolean
+  | bigint
+  | null
+  | undefined
+  | Date
+  | { readonly epochMilliseconds: number }
 
 /** The type of a field, or of a function's result. */
 export type ValueBy<A, F> = F extends (row: A) => infer V ? V : F extends keyof A ? A[F] : never
@@ -65,23 +73,33 @@ export interface Aggregates<A> {
    * The sum. Integers, of type number or bigint, are summed exactly; a sum with a bigint among integers is a bigint.
    * Other numbers are compensated: within 1e-12 of the sum of absolute values, whatever the order.
    */
-  readonly sum: <const F extends FieldOf<A, number | bigint> | ((row: A) => number | bigint)>(of: F) => Agg<A, SumOf<ValueBy<A, F>>>
+  readonly sum: <const F extends FieldOf<A, number | bigint> | ((row: A) => number | bigint)>(
+    of: F
+  ) => Agg<A, SumOf<ValueBy<A, F>>>
   /** The mean, from the same sum. A number, for bigints too. */
   readonly avg: <const F extends FieldOf<A, number | bigint> | ((row: A) => number | bigint)>(of: F) => Agg<A, number>
   /** The least; numbers and bigints compare by their exact values. */
-  readonly min: <const F extends FieldOf<A, number | bigint> | ((row: A) => number | bigint)>(of: F) => Agg<A, ValueBy<A, F>>
+  readonly min: <const F extends FieldOf<A, number | bigint> | ((row: A) => number | bigint)>(
+    of: F
+  ) => Agg<A, ValueBy<A, F>>
   /** The greatest. */
-  readonly max: <const F extends FieldOf<A, number | bigint> | ((row: A) => number | bigint)>(of: F) => Agg<A, ValueBy<A, F>>
+  readonly max: <const F extends FieldOf<A, number | bigint> | ((row: A) => number | bigint)>(
+    of: F
+  ) => Agg<A, ValueBy<A, F>>
   /** The value of the first row by (event time, source, partition, position); null where it is missing. */
   readonly first: <const F extends (keyof A & string) | ((row: A) => unknown)>(of: F) => Agg<A, Present<ValueBy<A, F>>>
   /** The value of the last row in the same order. */
   readonly last: <const F extends (keyof A & string) | ((row: A) => unknown)>(of: F) => Agg<A, Present<ValueBy<A, F>>>
-  /** How many different values, exactly. `1`, `1n` and `"1"` differ; null and missing are one value. Memory grows with them. */
+  /** How many different values, exactly: all are kept. `1`, `1n` and `"1"` differ; null and missing are one value. */
   readonly distinct: <const F extends FieldOf<A, Countable> | ((row: A) => Countable)>(of: F) => Agg<A, number>
   /** How many different values, by HyperLogLog: standard error 0.81 %, at most 16 KiB per key and window. */
   readonly approxDistinct: <const F extends FieldOf<A, Countable> | ((row: A) => Countable)>(of: F) => Agg<A, number>
-  /** The value at a quantile from 0 to 1 (`percentile("delay", 0.95)`), within 1 % of itself unless `accuracy` says otherwise. */
-  readonly percentile: <const F extends FieldOf<A, number | bigint> | ((row: A) => number | bigint)>(of: F, quantile: number, options?: PercentileOptions) => Agg<A, number>
+  /** The value at a quantile from 0 to 1 (`percentile("delay", 0.95)`), within 1 % or `accuracy`; exact up to 32 rows. */
+  readonly percentile: <const F extends FieldOf<A, number | bigint> | ((row: A) => number | bigint)>(
+    of: F,
+    quantile: number,
+    options?: PercentileOptions
+  ) => Agg<A, number>
   /** The values at several quantiles, in the order given, from one sketch. */
   readonly percentiles: <const F extends FieldOf<A, number | bigint> | ((row: A) => number | bigint)>(
     of: F,
@@ -89,7 +107,9 @@ export interface Aggregates<A> {
     options?: PercentileOptions
   ) => Agg<A, ReadonlyArray<number>>
   /** A user's own aggregate. */
-  readonly reduce: <S, R extends (state: S) => unknown = (state: S) => S>(reducer: Reducer<A, S, R>) => Agg<A, ReturnType<R>>
+  readonly reduce: <S, R extends (state: S) => unknown = (state: S) => S>(
+    reducer: Reducer<A, S, R>
+  ) => Agg<A, ReturnType<R>>
 }
 
 type Present<V> = undefined extends V ? Exclude<V, undefined> | null : V
@@ -100,7 +120,11 @@ const show = (of: unknown): string => (typeof of === "string" ? JSON.stringify(o
 const rowValue = (aggregate: string, of: unknown, problems: Array<OptionProblem>): RowValue => {
   if (typeof of === "string" && of !== "") return { field: of, label: of }
   if (typeof of === "function") return { get: of as (row: unknown) => unknown, label: "<lambda>" }
-  problems.push({ option: aggregate, value: show(of), fix: 'must be a field name or a function of the row (try "amount")' })
+  problems.push({
+    option: aggregate,
+    value: show(of),
+    fix: 'must be a field name or a function of the row (try "amount")'
+  })
   return { field: "", label: show(of) }
 }
 

@@ -2,7 +2,17 @@
 import type { RowValue } from "../Plan.ts"
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
 import { count } from "./Count.ts"
-import { addSums, clearSum, makeSumColumns, meanResult, mergeSum, reserveSums, restoreSums, snapshotSums, type SumColumns } from "./SumColumns.ts"
+import {
+  addSums,
+  clearSum,
+  makeSumColumns,
+  meanResult,
+  mergeSum,
+  reserveSums,
+  restoreSums,
+  snapshotSums,
+  type SumColumns
+} from "./SumColumns.ts"
 
 interface AvgAccumulators extends Accumulators {
   readonly sums: () => SumColumns

@@ -24,4 +24,5 @@ export const growArray = <T>(array: Array<T>, capacity: number, fill: T): void =
 }
 
 /** The first `count` numbers as a plain array. */
-export const plainNumbers = (from: Float64Array | Uint8Array, count: number): Array<number> => Array.from(from.subarray(0, count))
+export const plainNumbers = (from: Float64Array | Uint8Array, count: number): Array<number> =>
+  Array.from(from.subarray(0, count))

@@ -1,8 +1,8 @@
 /**
  * What makes two values the same for `distinct` and `approxDistinct`, in one place so that the two agree.
  *
- * Text, numbers, booleans and bigints are themselves (`-0` is `0`, NaN is one value); missing counts as null; `Date` and
- * effect's `DateTime` count by their instant, apart from numbers and text. The types allow no more. Anything else that
+ * Text, numbers, booleans and bigints are themselves (`-0` is `0`, NaN is one value); missing counts as null; `Date`
+ * and effect's `DateTime` count by their instant, apart from numbers and text. The types allow no more. Anything else that
  * arrives all the same counts by its stored form, or its text where it has none.
  */
 import type { Hashable } from "../../model/Hash.ts"
@@ -33,7 +33,8 @@ export const countable = (value: unknown): Hashable | Boxed => {
       return null
     case "object": {
       if (value === null) return null
-      const instant = value instanceof Date ? value.getTime() : (value as { readonly epochMilliseconds?: unknown }).epochMilliseconds
+      const instant =
+        value instanceof Date ? value.getTime() : (value as { readonly epochMilliseconds?: unknown }).epochMilliseconds
       return { text: typeof instant === "number" ? `@${instant}` : textOf(value) }
     }
     default:

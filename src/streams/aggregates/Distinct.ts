@@ -46,7 +46,11 @@ const make = (): DistinctAccumulators => {
       seen[slot] = undefined
     },
     snapshot: (count) =>
-      seen.slice(0, count).map((s) => (s === undefined ? null : { values: Array.from(s.values, encodeStored), boxed: Array.from(s.boxed ?? []) })),
+      seen
+        .slice(0, count)
+        .map((s) =>
+          s === undefined ? null : { values: Array.from(s.values, encodeStored), boxed: Array.from(s.boxed ?? []) }
+        ),
     restore: (snapshot) => {
       type Stored = { readonly values: ReadonlyArray<unknown>; readonly boxed: ReadonlyArray<string> } | null
       seen.length = 0
@@ -54,7 +58,10 @@ const make = (): DistinctAccumulators => {
         seen.push(
           s === null
             ? undefined
-            : { values: new Set(s.values.map(decodeStored) as Array<Hashable>), boxed: s.boxed.length === 0 ? undefined : new Set(s.boxed) }
+            : {
+                values: new Set(s.values.map(decodeStored) as Array<Hashable>),
+                boxed: s.boxed.length === 0 ? undefined : new Set(s.boxed)
+              }
         )
       }
     }

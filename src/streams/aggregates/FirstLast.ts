@@ -32,7 +32,14 @@ interface EdgeAccumulators extends Accumulators {
 }
 
 /** Negative when (time, lane, ordinal, sub) comes before the row of the slot. */
-const compareTo = (p: Places, slot: number, time: number, lane: string | number, ordinal: number, sub: number): number =>
+const compareTo = (
+  p: Places,
+  slot: number,
+  time: number,
+  lane: string | number,
+  ordinal: number,
+  sub: number
+): number =>
   time !== p.times[slot]
     ? time - p.times[slot]
     : lane !== p.lanes[slot]
@@ -41,7 +48,15 @@ const compareTo = (p: Places, slot: number, time: number, lane: string | number,
         ? ordinal - p.ordinals[slot]
         : sub - p.subs[slot]
 
-const put = (p: Places, slot: number, time: number, lane: string | number, ordinal: number, sub: number, value: unknown): void => {
+const put = (
+  p: Places,
+  slot: number,
+  time: number,
+  lane: string | number,
+  ordinal: number,
+  sub: number,
+  value: unknown
+): void => {
   p.times[slot] = time
   p.lanes[slot] = lane
   p.ordinals[slot] = ordinal
@@ -50,7 +65,15 @@ const put = (p: Places, slot: number, time: number, lane: string | number, ordin
 }
 
 /** `sign` is 1 for first, -1 for last. A slot whose time is NaN takes any row. */
-const addRows = (p: Places, sign: number, slots: Int32Array, input: Column, from: number, to: number, order: BatchOrder): void => {
+const addRows = (
+  p: Places,
+  sign: number,
+  slots: Int32Array,
+  input: Column,
+  from: number,
+  to: number,
+  order: BatchOrder
+): void => {
   const { times, lanes, ordinals, subs } = order
   const timed = times.length > 0
   for (let i = from; i < to; i++) {

@@ -110,7 +110,7 @@ const tau = (share: number): number => {
   let x = share
   let y = 1
   let z = 1 - x
-  for (let before = -1; before !== z; ) {
+  for (let before = -1; before !== z;) {
     x = Math.sqrt(x)
     before = z
     y *= 0.5

@@ -19,10 +19,22 @@ const addLeast = (least: Float64Array, slots: Int32Array, values: Float64Array, 
 const addLeastInts = (least: Float64Array, slots: Int32Array, values: Int32Array, from: number, to: number): void => {
   for (let i = from; i < to; i++) if (values[i] < least[slots[i]]) least[slots[i]] = values[i]
 }
-const addGreatest = (greatest: Float64Array, slots: Int32Array, values: Float64Array, from: number, to: number): void => {
+const addGreatest = (
+  greatest: Float64Array,
+  slots: Int32Array,
+  values: Float64Array,
+  from: number,
+  to: number
+): void => {
   for (let i = from; i < to; i++) if (values[i] > greatest[slots[i]]) greatest[slots[i]] = values[i]
 }
-const addGreatestInts = (greatest: Float64Array, slots: Int32Array, values: Int32Array, from: number, to: number): void => {
+const addGreatestInts = (
+  greatest: Float64Array,
+  slots: Int32Array,
+  values: Int32Array,
+  from: number,
+  to: number
+): void => {
   for (let i = from; i < to; i++) if (values[i] > greatest[slots[i]]) greatest[slots[i]] = values[i]
 }
 

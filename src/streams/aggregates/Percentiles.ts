@@ -76,7 +76,15 @@ const decodeSketch = (stored: unknown, scale: SketchScale): QuantileSketch | und
     return sketch
   }
   const { n, zeros, least, greatest } = s
-  return { n, raw: undefined, zeros, least, greatest, positive: decodeBuckets(s.positive), negative: decodeBuckets(s.negative) }
+  return {
+    n,
+    raw: undefined,
+    zeros,
+    least,
+    greatest,
+    positive: decodeBuckets(s.positive),
+    negative: decodeBuckets(s.negative)
+  }
 }
 
 const make = (scale: SketchScale, show: (sketch: QuantileSketch) => unknown) => (): PercentileAccumulators => {
@@ -112,10 +120,18 @@ const make = (scale: SketchScale, show: (sketch: QuantileSketch) => unknown) => 
   }
 }
 
-const checkAccuracy = (name: string, options: PercentileOptions | undefined, problems: Array<OptionProblem>): number => {
+const checkAccuracy = (
+  name: string,
+  options: PercentileOptions | undefined,
+  problems: Array<OptionProblem>
+): number => {
   const accuracy = options?.accuracy ?? accuracyDefault
   if (accuracy >= accuracyMin && accuracy <= accuracyMax) return accuracy
-  problems.push({ option: `${name}.accuracy`, value: String(accuracy), fix: `must be from ${accuracyMin} to ${accuracyMax}` })
+  problems.push({
+    option: `${name}.accuracy`,
+    value: String(accuracy),
+    fix: `must be from ${accuracyMin} to ${accuracyMax}`
+  })
   return accuracyDefault
 }
 
@@ -138,7 +154,11 @@ const spec = (
   const accuracy = checkAccuracy(name, options, problems)
   checkQuantiles(`${name}.quantile`, quantiles, problems)
   const scale = sketchScale(accuracy)
-  const parts = [value.label, ...quantiles.map(String), ...(accuracy === accuracyDefault ? [] : [`accuracy ${accuracy}`])]
+  const parts = [
+    value.label,
+    ...quantiles.map(String),
+    ...(accuracy === accuracyDefault ? [] : [`accuracy ${accuracy}`])
+  ]
   return {
     label: `${name}(${parts.join(", ")})`,
     input: { type: "number", value },
@@ -154,5 +174,8 @@ export const percentile = (value: RowValue, quantile: number, options?: Percenti
   spec("percentile", value, [quantile], options, (values) => values[0])
 
 /** The values at several quantiles, a list in the order given; null for no rows. */
-export const percentiles = (value: RowValue, quantiles: ReadonlyArray<number>, options?: PercentileOptions): AggregateSpec =>
-  spec("percentiles", value, [...quantiles], options, (values) => values)
+export const percentiles = (
+  value: RowValue,
+  quantiles: ReadonlyArray<number>,
+  options?: PercentileOptions
+): AggregateSpec => spec("percentiles", value, [...quantiles], options, (values) => values)

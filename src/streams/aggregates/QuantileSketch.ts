@@ -30,7 +30,12 @@ export interface SketchScale {
 export const sketchScale = (accuracy: number): SketchScale => {
   const gamma = (1 + accuracy) / (1 - accuracy)
   const logGamma = Math.log(gamma)
-  return { accuracy, logGamma, logCenter: Math.log(2 / (gamma + 1)), bucketsMax: Math.ceil(Math.log(spanMax) / logGamma) + 2 }
+  return {
+    accuracy,
+    logGamma,
+    logCenter: Math.log(2 / (gamma + 1)),
+    bucketsMax: Math.ceil(Math.log(spanMax) / logGamma) + 2
+  }
 }
 
 /** Counts by bucket index: `counts[k]` is of index `base + k`. In use: `low..high`. */
@@ -63,9 +68,14 @@ export const makeQuantileSketch = (): QuantileSketch => ({
   negative: undefined
 })
 
-const makeBuckets = (index: number): Buckets => ({ counts: new Float64Array(32), base: index - 16, low: index, high: index })
+const makeBuckets = (index: number): Buckets => ({
+  counts: new Float64Array(32),
+  base: index - 16,
+  low: index,
+  high: index
+})
 
-/** Makes `low..high` the range in use: counts below `low` go to `low`, and the array is replaced where it is too short. */
+/** Makes `low..high` the range in use: counts below `low` go to `low`; an array that is too short is replaced. */
 const spread = (b: Buckets, low: number, high: number): void => {
   const folded = Math.min(low - 1, b.high)
   let lost = 0
@@ -137,7 +147,11 @@ export const addQuantileValue = (s: QuantileSketch, scale: SketchScale, x: numbe
   addSized(s, scale, x)
 }
 
-const mergeBuckets = (ours: Buckets | undefined, theirs: Buckets | undefined, bucketsMax: number): Buckets | undefined => {
+const mergeBuckets = (
+  ours: Buckets | undefined,
+  theirs: Buckets | undefined,
+  bucketsMax: number
+): Buckets | undefined => {
   if (theirs === undefined) return ours
   if (ours === undefined) return { ...theirs, counts: theirs.counts.slice() }
   // The highest first, so that what has to be folded is folded once.

@@ -61,7 +61,8 @@ const makeMerging = (reducer: AnyReducer, merge: (x: unknown, y: unknown) => unk
     snapshot: (count) => states.slice(0, count).map((state) => (state === empty ? null : [codec().encode(state)])),
     restore: (snapshot) => {
       states.length = 0
-      for (const s of snapshot as ReadonlyArray<readonly [unknown] | null>) states.push(s === null ? empty : codec().decode(s[0]))
+      for (const s of snapshot as ReadonlyArray<readonly [unknown] | null>)
+        states.push(s === null ? empty : codec().decode(s[0]))
     }
   }
 }
@@ -134,7 +135,8 @@ const makeKeeping = (reducer: AnyReducer) => (): KeepingAccumulators => {
     },
     addBatch: (slots, input, from, to, order) => {
       if (input === undefined || order === undefined) return
-      for (let i = from; i < to; i++) keep(at(slots[i]), input[i], -Infinity, order.lanes[i], order.ordinals[i], order.subs[i])
+      for (let i = from; i < to; i++)
+        keep(at(slots[i]), input[i], -Infinity, order.lanes[i], order.ordinals[i], order.subs[i])
     },
     mergeSlot: (slot, other, otherSlot, slice) => {
       const theirs = (other as KeepingAccumulators).kept[otherSlot]
@@ -167,7 +169,12 @@ const problemsOf = (reducer: AnyReducer): ReadonlyArray<OptionProblem> => {
     if (!right) problems.push({ option: `reduce.${option}`, value: String(value), fix })
   }
   check("state", reducer.state, Schema.isSchema(reducer.state), "must be the Schema of the state")
-  check("zero", reducer.zero, typeof reducer.zero === "function", "must be a function without arguments that gives the first state")
+  check(
+    "zero",
+    reducer.zero,
+    typeof reducer.zero === "function",
+    "must be a function without arguments that gives the first state"
+  )
   check("add", reducer.add, typeof reducer.add === "function", "must be a function of a state and a row")
   for (const name of ["merge", "result"] as const) {
     const f = reducer[name]

@@ -2,9 +2,9 @@
  * Values of rows as plain JSON and back, exactly: what `first`, `last` and kept rows put into checkpoints.
  *
  * Beside JSON it keeps undefined, bigints, NaN, the infinities, -0, `Date`, effect's `DateTime`, bytes, `Map` and
- * `Set`. Those are objects with one key that starts with `$`; a plain object with such keys, or with `__proto__`, is
- * written as a list of entries. It is not for instances of other classes, functions, symbols or cycles: there is no
- * exact form for them, so `encodeStored` throws and says what to do instead.
+ * `Set`. Those are objects with one key that starts with `$`; a plain object with such keys is written as a list of
+ * entries. `__proto__` is a key like any other. It is not for instances of other classes, functions, symbols or cycles:
+ * there is no exact form for them, so `encodeStored` throws and says what to do instead.
  */
 import * as DateTime from "effect/DateTime"
 import * as Base64 from "effect/encoding/Base64"
@@ -24,7 +24,7 @@ const isPlain = (value: object): boolean => {
 
 const encodePlain = (value: object, depth: number): unknown => {
   const entries = Object.entries(value).map(([key, v]) => [key, encode(v, depth)] as const)
-  return entries.some(([key]) => key.startsWith("$") || key === "__proto__") ? { $entries: entries } : Object.fromEntries(entries)
+  return entries.some(([key]) => key.startsWith("$")) ? { $entries: entries } : Object.fromEntries(entries)
 }
 
 const encodeObject = (value: object, depth: number): unknown => {
@@ -68,7 +68,12 @@ export const encodeStored = (value: unknown): unknown => encode(value, 0)
 const decodeEntries = (entries: ReadonlyArray<readonly [string, unknown]>): unknown => {
   const out = {}
   for (const [key, value] of entries) {
-    Object.defineProperty(out, key, { value: decodeStored(value), enumerable: true, configurable: true, writable: true })
+    Object.defineProperty(out, key, {
+      value: decodeStored(value),
+      enumerable: true,
+      configurable: true,
+      writable: true
+    })
   }
   return out
 }
@@ -92,7 +97,9 @@ const decodeTagged = (tag: string, body: unknown): unknown => {
     case "$bytes":
       return Result.getOrThrow(Base64.decode(body as string))
     case "$map":
-      return new Map((body as ReadonlyArray<readonly [unknown, unknown]>).map(([k, v]) => [decodeStored(k), decodeStored(v)]))
+      return new Map(
+        (body as ReadonlyArray<readonly [unknown, unknown]>).map(([k, v]) => [decodeStored(k), decodeStored(v)])
+      )
     case "$set":
       return new Set((body as ReadonlyArray<unknown>).map(decodeStored))
     case "$entries":
@@ -107,5 +114,7 @@ export const decodeStored = (stored: unknown): unknown => {
   if (typeof stored !== "object" || stored === null) return stored
   if (Array.isArray(stored)) return stored.map(decodeStored)
   const entries = Object.entries(stored)
-  return entries.length === 1 && entries[0][0].startsWith("$") ? decodeTagged(entries[0][0], entries[0][1]) : decodeEntries(entries)
+  return entries.length === 1 && entries[0][0].startsWith("$")
+    ? decodeTagged(entries[0][0], entries[0][1])
+    : decodeEntries(entries)
 }

@@ -1,8 +1,8 @@
 /**
  * Columns of sums, the heart of `sum` and `avg` (rule A1).
  *
- * A sum is kept in two parts: an unevaluated pair of doubles `high + low` (TwoSum, Knuth; renormalised after each row, so
- * that |low| is at most half a unit in the last place of `high`), and a bigint for whatever is at least 2^53 in size.
+ * A sum is kept in two parts: an unevaluated pair of doubles `high + low` (TwoSum, Knuth; renormalised after each row,
+ * so that |low| is at most half a unit in the last place of `high`), and a bigint for what is at least 2^53 in size.
  * What goes into the pair is below 2^53, so integers stay exact in it for more than 2^50 rows, and it can never
  * overflow; every double of at least 2^53 is an integer, so the bigint is exact as well. Hence integer sums are exact,
  * and others are within n * 2^-104 of the sum of absolute values, whatever the order of rows and merges.
@@ -153,7 +153,12 @@ export const snapshotSums = (c: SumColumns, count: number): unknown => {
     const value = c.big?.[slot] ?? 0n
     if (value !== 0n) big.push([slot, String(value)])
   }
-  return { high: plainNumbers(c.high, count), low: plainNumbers(c.low, count), flags: plainNumbers(c.flags, count), big }
+  return {
+    high: plainNumbers(c.high, count),
+    low: plainNumbers(c.low, count),
+    flags: plainNumbers(c.flags, count),
+    big
+  }
 }
 
 /** Columns from what {@link snapshotSums} gave. */

@@ -59,8 +59,8 @@ export const makeAttempt = (
       const source = node.source as ReadySource
       const partitions = yield* source.partitions(new Set())
       for (const partition of partitions) built.addReader(node, source, partition)
-      // Barriers need a way through: a source without partitions is one that has ended.
-      if (partitions.length === 0) built.addReader(node, withoutRows(source), "(none)")
+      // Barriers need a way through: a source without partitions is one that has ended, or waits for its first (T12).
+      if (partitions.length === 0) built.addReader(node, withoutRows(source, built.firstOf(node)), nonePartition)
     }
     const fork = (effect: Effect.Effect<unknown, unknown, Scope.Scope>) =>
       FiberSet.run(fibers, Effect.scoped(effect), { propagateInterruption: true })
@@ -70,6 +70,7 @@ export const makeAttempt = (
       Effect.gen(function* () {
         for (;;) {
           const known = new Set(built.readers.filter((r) => r.node === node).map((r) => r.reader.status.partition))
+          known.delete(nonePartition)
           for (const partition of yield* source.partitions(known)) {
             const joined = yield* Latch.make(false)
             const join = Effect.suspend(() =>
@@ -77,6 +78,7 @@ export const makeAttempt = (
             )
             yield* Queue.offer(mailbox, { tag: "partition", join })
             yield* joined.await
+            yield* built.firstOf(node).open
           }
         }
       })
@@ -105,10 +107,15 @@ export const makeAttempt = (
     return { status: built.status, run }
   })
 
-const withoutRows = (source: ReadySource): ReadySource => ({
-  ...source,
-  open: () => Effect.succeed({ pull: () => Effect.fail(Cause.Done()), end: Effect.succeed(Option.none()) })
-})
+/** Stands for a source that has no partitions yet; `(none)` in progress. */
+const nonePartition = "(none)"
+
+/** A partition without rows. It ends at once, or, when partitions may come, once the first has come. */
+const withoutRows = (source: ReadySource, first: Latch.Latch): ReadySource => {
+  const end = Effect.fail(Cause.Done())
+  const pull = source.features.dynamicPartitions ? Effect.andThen(first.await, end) : end
+  return { ...source, open: () => Effect.succeed({ pull: () => pull, end: Effect.succeed(Option.none()) }) }
+}
 
 const every = (ms: number, act: () => Effect.Effect<unknown>): Effect.Effect<never> =>
   Effect.forever(Effect.andThen(Effect.sleep(Duration.millis(ms)), Effect.suspend(act)))
@@ -124,6 +131,7 @@ class Build {
   readonly #o: AttemptOptions
   readonly #sinkOf = new Map<SinkStage, SinkWriter>()
   readonly #lanes = new Map<EventTimeNode, Lanes>()
+  readonly #firsts = new Map<SourceNode, Latch.Latch>()
   readonly #names: LaneNames
   readonly #report: (report: Report) => Effect.Effect<void>
   readonly #readerStatus: Array<ReaderStatus> = []
@@ -209,6 +217,13 @@ class Build {
       edgesTo: (node) => (this.stages.get(node) ?? []).map((instance) => keep(this.#edge(task, instance))),
       edgeToSink: (node) => keep(this.#edge(task, this.#writer(this.#o.topology.stageOf(node))))
     }
+  }
+
+  /** Opens when a partition of the source has joined while the attempt runs. */
+  firstOf(node: SourceNode): Latch.Latch {
+    let latch = this.#firsts.get(node)
+    if (latch === undefined) this.#firsts.set(node, (latch = Latch.makeUnsafe(false)))
+    return latch
   }
 
   addReader(node: SourceNode, source: ReadySource, partition: string): PartitionReader {

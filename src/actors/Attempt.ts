@@ -32,6 +32,8 @@ export interface AttemptOptions {
   readonly parallelism: number
   readonly chunkRows: number
   readonly epochIntervalMs: number
+  /** The last epoch of the attempts before; 0 when there were none. */
+  readonly lastEpoch: number
   /** Succeeds when the query is to drain. */
   readonly drain: Effect.Effect<void>
   readonly onEpoch: (ledger: Ledger) => void
@@ -100,12 +102,22 @@ export const makeAttempt = (
         sinks: o.topology.sinks,
         takeActivity: () => built.takeActivity(),
         onEpoch: o.onEpoch,
-        firstEpoch: 1
+        firstEpoch: 1 + (yield* lastCommitted(o))
       })
       return yield* Effect.raceFirst(coordinated, Effect.andThen(FiberSet.join(fibers), Effect.never))
     })
     return { status: built.status, run }
   })
+
+/**
+ * The last epoch that some sink has committed, or that an attempt before this one has. Later epochs have higher
+ * numbers: a sink takes the rows of a number that it has committed for rows it has (C2), and drops them.
+ */
+const lastCommitted = (o: AttemptOptions): Effect.Effect<number, unknown> =>
+  Effect.map(
+    Effect.forEach(o.topology.sinks, ({ sink, name }) => sink.committed(o.query, name)),
+    (epochs) => Math.max(o.lastEpoch, ...epochs.map((epoch) => Option.getOrElse(epoch, () => 0)))
+  )
 
 /** Stands for a source that has no partitions yet; `(none)` in progress. */
 const nonePartition = "(none)"

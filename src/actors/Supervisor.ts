@@ -96,6 +96,7 @@ export const supervise = (
           parallelism: settings.parallelism,
           chunkRows: settings.chunkRows,
           epochIntervalMs: settings.epochIntervalMs,
+          lastEpoch: state.ledger.epoch,
           drain: Deferred.await(draining),
           onEpoch: (ledger) => {
             state.ledger = ledger

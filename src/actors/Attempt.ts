@@ -178,7 +178,10 @@ class Build {
     }
   }
 
-  #task(name: string, partition?: string): Task {
+  #task(wanted: string, partition?: string): Task {
+    // Names of partitions are the source's: `a/b` of `c` and `b` of `c/a` are two.
+    let name = wanted
+    while (this.tasks.has(name)) name += "'"
     this.tasks.add(name)
     return new Task(this.#o.query, name, this.#names, partition)
   }

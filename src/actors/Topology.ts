@@ -91,9 +91,12 @@ export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
 
   const stages = new Map<unknown, SinkStage>()
   const sinks: Array<SinkStage> = []
-  const addStage = (key: unknown, stage: SinkStage): SinkStage => {
+  const addStage = (key: unknown, made: SinkStage): SinkStage => {
     const known = stages.get(key)
     if (known !== undefined) return known
+    // Outputs come first and keep their names, such as "dead"; a writer's name must be its own.
+    let stage = made
+    for (let n = 2; sinks.some((other) => other.name === stage.name); n++) stage = { ...made, name: `${made.name}-${n}` }
     stages.set(key, stage)
     sinks.push(stage)
     problems.push(...(stage.sink.problems ?? []))

@@ -30,8 +30,23 @@ export const edges: ReadonlyArray<Edge> = [
     because: "lets the event loop have its turn: it is the scheduler that all services run on"
   },
   {
+    file: "src/connectors/files/inflate.ts",
+    uses: ["node:zlib"],
+    because: "decompresses by demand; what it makes depends on its input alone"
+  },
+  {
+    file: "src/connectors/files/nodeFileSystem.ts",
+    uses: ["node:fs"],
+    because: "is the file system itself, behind the service `FileSystem`"
+  },
+  {
     file: "src/connectors/socket/tcp.ts",
     uses: ["node:net"],
     because: "is the TCP connection itself; the rest of the socket source sees only its bytes"
+  },
+  {
+    file: "src/formats/parquetCodecs.ts",
+    uses: ["node:zlib"],
+    because: "decompresses Parquet pages, synchronously; what it makes depends on its input alone"
   }
 ]

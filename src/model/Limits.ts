@@ -37,6 +37,20 @@ export const Limits = {
   jsonDepthMax: 512,
   /** Bytes of the offending input that a dead letter keeps; `truncated` says when there was more. */
   deadLetterBytesMax: 64 << 10,
+  /** A page of a Parquet file that claims more bytes than this is corrupt. */
+  parquetPageBytesMax: 256 << 20,
+  /** Bytes a file source reads at a time. */
+  fileReadBytes: 256 << 10,
+  /** Ordered lanes that files may be dealt to. */
+  fileLanesMax: 1024,
+  /** Files of a watched folder that one lane remembers; beyond it, files that were read have to be moved away. */
+  watchedFilesMax: 10_000,
+  /** Pace at which a watched folder is looked at when `watch` is `true`. */
+  watchIntervalMs: 1_000,
+  /** Folders that a `**` goes down. */
+  globDepthMax: 64,
+  /** Bytes after which a part file is closed and the next one begun. */
+  rollBytes: 256 << 20,
   /** Restarts within the window after which the supervisor gives up and fails with the cause. */
   restartsMax: 10,
   restartsWindowMs: 60_000,

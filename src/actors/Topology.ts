@@ -109,6 +109,7 @@ export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
     addStage(output.sink, outputStage(output.name, output.sink))
   }
   checkShared(plan, problems)
+  for (const node of order) if (node.kind === "withEventTime") checkOneOrder(node.input, problems)
   for (const node of order) {
     if ((node.kind === "window" || node.kind === "dedupe") && node.late.kind === "to") {
       addStage(node.late.sink, sideStage(`late-${names.get(node) ?? ""}`, "late", node.late.sink))
@@ -152,6 +153,30 @@ const sideStage = (name: string, role: "late" | "dead", sink: AnySink): SinkStag
   identity: [],
   keepMs: undefined
 })
+
+/**
+ * T2: a watermark is computed in the order of each partition. Rows of a source that was split and joined again have
+ * none: how the parts interleave depends on where chunks are cut.
+ */
+const checkOneOrder = (input: PlanNode, problems: Array<OptionProblem>): void => {
+  const sources = (node: PlanNode): ReadonlySet<PlanNode> => {
+    if (node.kind === "source") return new Set([node])
+    const [first, ...others] = inputsOf(node).map(sources)
+    const all = new Set(first)
+    for (const source of others.flatMap((other) => [...other])) {
+      if (all.has(source) && source.kind === "source") {
+        problems.push({
+          option: "EventStream.withEventTime",
+          value: `rows of ${source.source.name}, split and joined again by a union`,
+          fix: "have no one order that a watermark could follow: call withEventTime before the stream is split"
+        })
+      }
+      all.add(source)
+    }
+    return all
+  }
+  sources(input)
+}
 
 /** Two outputs may share one sink only when it takes several writers (rule M1). */
 const checkShared = (plan: QueryPlan, problems: Array<OptionProblem>): void => {

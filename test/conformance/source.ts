@@ -4,7 +4,7 @@
  * `features` says which laws apply; `make` opens a fresh world with known contents for each of them. A connector's test
  * file calls `sourceConformance("files, JSON lines", features, make)` and adds only what is particular to it.
  */
-import { Cause, Effect, Exit, Fiber, Option, Scope } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Option, Scheduler, Scope } from "effect"
 import { describe, expect, it } from "vitest"
 import { Limits } from "../../src/model/Limits.ts"
 import { type PartitionId, position } from "../../src/model/Position.ts"
@@ -37,6 +37,8 @@ export interface SourceUnderTest<A> {
   readonly addPartition?: Effect.Effect<PartitionId, unknown>
   /** Resources open now: files, sockets, fibers. Zero before anything is opened. */
   readonly held?: Effect.Effect<number>
+  /** The clock that the laws run on; default the real one. Sleeps of some milliseconds must end by themselves. */
+  readonly clock?: Clock.Clock
   /** Rows that were read from the outside for a partition so far. */
   readonly taken?: (partition: PartitionId) => Effect.Effect<number>
   /** How far `taken` may be ahead of what was asked for; default `Limits.chunkRowsMax`. */
@@ -143,15 +145,23 @@ const orderLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
     })
 })
 
-const interruptionLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
-  "loses nothing when pulls are interrupted": ({ source, contents }) =>
+/**
+ * Interrupts pulls at every step they can be interrupted at: the fiber yields every `operations` operations, and is
+ * interrupted after some turns (below 3, Effect's scheduler comes no further). A value that is in hand between two operations when that happens is lost.
+ */
+const interrupted =
+  <A>(operations: number): Body<A> =>
+  ({ source, contents }) =>
     Effect.gen(function* () {
       for (const [partition, expected] of contents) {
         const cursor = yield* source.open(partition, Option.none())
         const chunks: Array<SourceChunk<A>> = []
         let seen = 0
         for (let round = 0; seen < total(expected); round++) {
-          const pulling = yield* Effect.forkChild(cursor.pull(demand(2)))
+          // Operations before the pull move the yields about within it.
+          let pull = cursor.pull(demand(2))
+          for (let k = 0; k < (round >> 2) % operations && k < 5; k++) pull = Effect.andThen(Effect.void, pull)
+          const pulling = yield* Effect.forkChild(pull)
           for (let k = 0; k < round % 5; k++) yield* Effect.yieldNow
           // Every seventh pull is left alone, so that sources which need real time get somewhere.
           if (round % 7 !== 6) yield* Fiber.interrupt(pulling)
@@ -163,7 +173,13 @@ const interruptionLaws = <A>(features: SourceFeatures): Record<string, Body<A>> 
         }
         expect(reading(chunks).rows).toEqual(expected.rows)
       }
-    }),
+    }).pipe(Effect.provideService(Scheduler.MaxOpsBeforeYield, operations))
+
+const interruptionLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
+  "loses nothing when pulls are interrupted": interrupted(2048),
+  "loses nothing when pulls are interrupted, yielding at every third operation": interrupted(3),
+  "loses nothing when pulls are interrupted, yielding at every fourth operation": interrupted(4),
+  "loses nothing when pulls are interrupted, yielding at every fifth operation": interrupted(5),
   "closes what it opened with its scope, read to the end or not": ({ source, contents, held }) =>
     Effect.gen(function* () {
       if (held !== undefined) expect(yield* held).toBe(0)
@@ -291,22 +307,26 @@ const noEndLaws = <A>(): Record<string, Body<A>> => ({
     })
 })
 
+/** The laws of a source with these features, by title. */
+export const sourceLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
+  ...orderLaws<A>(features),
+  ...interruptionLaws<A>(features),
+  ...(features.bounded ? boundedLaws<A>(features) : unboundedLaws<A>(features)),
+  ...(features.replayable ? replayLaws<A>(features) : {}),
+  ...(features.endPosition ? endLaws<A>(features) : noEndLaws<A>())
+})
+
 /** Registers the laws of a source with these features. `make` is run anew for each law, in a scope that ends with it. */
 export const sourceConformance = <A>(
   name: string,
   features: SourceFeatures,
   make: Effect.Effect<SourceUnderTest<A>, unknown, Scope.Scope>
 ): void => {
-  const laws: Record<string, Body<A>> = {
-    ...orderLaws<A>(features),
-    ...interruptionLaws<A>(features),
-    ...(features.bounded ? boundedLaws<A>(features) : unboundedLaws<A>(features)),
-    ...(features.replayable ? replayLaws<A>(features) : {}),
-    ...(features.endPosition ? endLaws<A>(features) : noEndLaws<A>())
-  }
   describe(`source conformance: ${name}`, () => {
-    for (const [title, body] of Object.entries(laws)) {
-      it(title, () => Effect.runPromise(Effect.scoped(Effect.flatMap(make, body))))
+    for (const [title, body] of Object.entries(sourceLaws<A>(features))) {
+      const onClock = (world: SourceUnderTest<A>): ReturnType<Body<A>> =>
+        world.clock === undefined ? body(world) : Effect.provideService(body(world), Clock.Clock, world.clock)
+      it(title, () => Effect.runPromise(Effect.scoped(Effect.flatMap(make, onClock))))
     }
   })
 }

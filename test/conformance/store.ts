@@ -16,7 +16,8 @@ const noise = (length: number): Uint8Array => {
   return bytes
 }
 
-const laws: Record<string, (store: ObjectStore) => Effect.Effect<void, unknown>> = {
+/** The laws of an object store, by title. */
+export const storeLaws: Record<string, (store: ObjectStore) => Effect.Effect<void, unknown>> = {
   "has a name for errors": (store) => Effect.sync(() => expect(store.name).not.toBe("")),
   "get of a name that is not there is none": (store) =>
     Effect.gen(function* () {
@@ -183,7 +184,7 @@ const laws: Record<string, (store: ObjectStore) => Effect.Effect<void, unknown>>
 /** Registers the laws. `make` gives a new, empty store for each, in a scope that ends with it. */
 export const storeConformance = (name: string, make: Effect.Effect<ObjectStore, unknown, Scope.Scope>): void => {
   describe(`store conformance: ${name}`, () => {
-    for (const [title, law] of Object.entries(laws)) {
+    for (const [title, law] of Object.entries(storeLaws)) {
       it(title, () => Effect.runPromise(Effect.scoped(Effect.flatMap(make, law))))
     }
   })

@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Option, Schema } from "effect"
+import { type Clock, Duration, Effect, Option, Schema } from "effect"
 import { describe, expect, it } from "vitest"
 import * as Generate from "../../src/connectors/generate/Generate.ts"
 import type { Source } from "../../src/model/Source.ts"
@@ -86,42 +86,31 @@ sourceConformance(
   }))
 )
 
-/** A clock that a test moves; sleeps look at it every millisecond. */
+/** The real clock, set to another time, and moved on by a test. Sleeps look at it every millisecond. */
 const movable = (start: number): { readonly clock: Clock.Clock; readonly advance: (ms: number) => void } => {
-  let now = start
+  let offset = start - Date.now()
+  const now = (): number => Date.now() + offset
+  const tick = Effect.callback<void>((resume) => void setTimeout(() => resume(Effect.void), 1))
   const sleep: Clock.Clock["sleep"] = (duration) =>
     Effect.suspend(() => {
-      const until = now + Duration.toMillis(duration)
+      const until = now() + Duration.toMillis(duration)
       const wait: Effect.Effect<void> = Effect.suspend(() =>
-        now >= until
-          ? Effect.void
-          : Effect.andThen(
-              Effect.callback<void>((resume) => void setTimeout(() => resume(Effect.void), 1)),
-              wait
-            )
+        now() >= until ? Effect.void : Effect.andThen(tick, wait)
       )
       return wait
     })
+  const nanos = (): bigint => BigInt(now()) * 1_000_000n
   const clock: Clock.Clock = {
-    currentTimeMillisUnsafe: () => now,
-    currentTimeMillis: Effect.sync(() => now),
-    currentTimeNanosUnsafe: () => BigInt(now) * 1_000_000n,
-    currentTimeNanos: Effect.sync(() => BigInt(now) * 1_000_000n),
-    monotonicTimeNanosUnsafe: () => BigInt(now) * 1_000_000n,
-    monotonicTimeNanos: Effect.sync(() => BigInt(now) * 1_000_000n),
+    currentTimeMillisUnsafe: now,
+    currentTimeMillis: Effect.sync(now),
+    currentTimeNanosUnsafe: nanos,
+    currentTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: nanos,
+    monotonicTimeNanos: Effect.sync(nanos),
     sleep
   }
-  return { clock, advance: (ms) => void (now += ms) }
+  return { clock, advance: (ms) => void (offset += ms) }
 }
-
-const onClock = <A, M, E>(source: Source<A, M, E>, clock: Clock.Clock): Source<A, M, E> => ({
-  ...source,
-  open: (partition, from) =>
-    Effect.map(Effect.provideService(source.open(partition, from), Clock.Clock, clock), (cursor) => ({
-      pull: (demand) => Effect.provideService(cursor.pull(demand), Clock.Clock, clock),
-      end: Effect.provideService(cursor.end, Clock.Clock, clock)
-    }))
-})
 
 const from2026 = Date.UTC(2026, 0, 1)
 
@@ -129,17 +118,18 @@ sourceConformance(
   "generated transactions, paced and without end",
   { ...bounded, bounded: false },
   Effect.sync(() => {
-    // An event a second; 60 have arrived when the clock stands 59.5 seconds in.
-    const options = { rate: 1, partitions: 1, startAt: from2026 } as const
-    const { clock, advance } = movable(from2026 + 59_500)
+    // An event an hour; 60 have arrived when the clock stands 59.5 hours in.
+    const options = { rate: 1 / 3600, partitions: 1, startAt: from2026 } as const
+    const { clock, advance } = movable(from2026 + 59.5 * 3_600_000)
     const rows = (n: number): ReadonlyArray<Generate.Transaction> =>
       decoded<Generate.Transaction>(Transaction, Generate.transactionsLines({ ...options, count: n }, 0)).rows
     return {
-      source: onClock(Generate.transactions(options), clock),
+      source: Generate.transactions(options),
+      clock,
       contents: new Map([["0", { rows: rows(60) }]]),
       more: () =>
         Effect.sync(() => {
-          advance(4000)
+          advance(4 * 3_600_000)
           return rows(64).slice(60)
         })
     }

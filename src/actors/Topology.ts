@@ -159,8 +159,15 @@ const sideStage = (name: string, role: "late" | "dead", sink: AnySink): SinkStag
  * none: how the parts interleave depends on where chunks are cut.
  */
 const checkOneOrder = (input: PlanNode, problems: Array<OptionProblem>): void => {
+  const known = new Map<PlanNode, ReadonlySet<PlanNode>>()
   const sources = (node: PlanNode): ReadonlySet<PlanNode> => {
-    if (node.kind === "source") return new Set([node])
+    const before = known.get(node)
+    if (before !== undefined) return before
+    const found = node.kind === "source" ? new Set([node]) : joined(node)
+    known.set(node, found)
+    return found
+  }
+  const joined = (node: PlanNode): ReadonlySet<PlanNode> => {
     const [first, ...others] = inputsOf(node).map(sources)
     const all = new Set(first)
     for (const source of others.flatMap((other) => [...other])) {

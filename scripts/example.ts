@@ -4,7 +4,11 @@
  * An example is a program, or a file that exports a job: the latter is given to `tidemark run`.
  */
 import { readdirSync, readFileSync } from "node:fs"
+import module from "node:module"
 import { fileURLToPath } from "node:url"
+
+// Compiled code is kept in the temporary folder of the system, which halves the time of the next start.
+module.enableCompileCache()
 
 const folder = new URL("../examples/", import.meta.url)
 const examples = readdirSync(folder)

@@ -127,6 +127,18 @@ describe("examples", () => {
     expect(text.split("\n").length).toBeLessThanOrEqual(60)
   })
 
+  it("the first is the README's program, line for line", () => {
+    const [, program] = readFileSync(new URL("examples/01-fifteen-lines.ts", root), "utf8").split(" */\n")
+    expect(readFileSync(new URL("README.md", root), "utf8")).toContain(`\`\`\`ts\n${program}\`\`\`\n`)
+  })
+
+  it("are all listed in docs/examples.md", () => {
+    const links = readFileSync(new URL("docs/examples.md", root), "utf8").matchAll(
+      /^\| \[\d\d\]\(\.\.\/examples\/(.+?)\)/gm
+    )
+    expect([...links].map(([, file]) => file)).toEqual(files)
+  })
+
   it.concurrent.each(Object.entries(expectations))("%s runs and says what it should", async (number, says) => {
     const result = await run(number)
     expect(result.code, result.err).toBe(0)

@@ -30,13 +30,23 @@ export const edges: ReadonlyArray<Edge> = [
     because: "lets the event loop have its turn: it is the scheduler that all services run on"
   },
   {
+    file: "src/cli/loadJob.ts",
+    uses: ["node:fs", "node:path", "node:url"],
+    because: "looks for the user's file and imports it, as Node itself does"
+  },
+  {
+    file: "src/cli/main.ts",
+    uses: ["node:fs", "node:module", "performance", "process", "timers"],
+    because: "is where the program meets its process: arguments, signals, terminal, exit code"
+  },
+  {
     file: "src/connectors/files/inflate.ts",
     uses: ["node:zlib"],
     because: "decompresses by demand; what it makes depends on its input alone"
   },
   {
     file: "src/connectors/files/nodeFileSystem.ts",
-    uses: ["node:fs"],
+    uses: ["node:fs", "node:fs/promises"],
     because: "is the file system itself, behind the service `FileSystem`"
   },
   {

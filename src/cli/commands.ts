@@ -1,0 +1,167 @@
+/**
+ * The commands of the program and their options. What they do is in modules of their own, loaded when they are run, so
+ * that `--help` is quick.
+ */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { durationFlag } from "./durationFlag.ts"
+
+const indented = (lines: ReadonlyArray<string>): string => lines.join("\n  ")
+
+const exitCodes = [
+  "Exit codes:",
+  "  0    the input was read to its end, or the run was stopped and everything in flight was finished",
+  "  1    a query failed, the job could not be loaded or started, or a stop took longer than allowed",
+  "  2    wrong usage of the command line",
+  "  130  ended by a second signal, or by a first one while nothing ran yet"
+]
+
+const run = Command.make(
+  "run",
+  {
+    file: Argument.String("FILE").pipe(
+      Argument.withDescription("a .ts, .mts, .js or .mjs file that exports a job by default")
+    ),
+    for: durationFlag("for").pipe(
+      Flag.withDescription('stop after this time, as by Ctrl-C: 30s, 10m, "2 hours"'),
+      Flag.optional
+    ),
+    checkpoint: Flag.String("checkpoint").pipe(
+      Flag.withMetavar("DIR"),
+      Flag.withDescription("where the queries keep what must outlast them, dead letters too; default ./.tidemark"),
+      Flag.withDefault("./.tidemark")
+    ),
+    drainTimeout: durationFlag("drain-timeout").pipe(
+      Flag.withDescription("how long a stop may take; default: what the job says, else 30s"),
+      Flag.optional
+    ),
+    quiet: Flag.Boolean("quiet").pipe(
+      Flag.withAlias("q"),
+      Flag.withDescription("no progress, only the summary"),
+      Flag.withDefault(false)
+    ),
+    json: Flag.Boolean("json").pipe(
+      Flag.withDescription("instead of the summary, a line of JSON per query on stdout"),
+      Flag.withDefault(false)
+    ),
+    verbose: Flag.Boolean("verbose").pipe(
+      Flag.withDescription("every operator in the ledger, and stacks with errors"),
+      Flag.withDefault(false)
+    )
+  },
+  (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./run.ts")),
+      (module) =>
+        module.run({
+          file: options.file,
+          forMs: Option.getOrUndefined(options.for),
+          checkpoint: options.checkpoint,
+          drainTimeoutMs: Option.getOrUndefined(options.drainTimeout),
+          quiet: options.quiet,
+          json: options.json,
+          verbose: options.verbose
+        })
+    )
+).pipe(
+  Command.withDescription(
+    indented([
+      "Runs the job that a file exports by default: Query.job({ name: pipeline, ... }), or a pipeline, which is then",
+      "named after the file. A job must need no services: Query.provide(layer)(job) gives it what it needs.",
+      "",
+      "Progress, the summary and the ledger go to stderr; stdout carries results only (terminal sinks, --json).",
+      "Ctrl-C or SIGTERM stops reading, finishes what is in flight and exits 0; once more ends at once. A query that",
+      "fails stops the others of its job.",
+      "",
+      ...exitCodes
+    ])
+  ),
+  Command.withShortDescription("run the job of a file"),
+  Command.withExamples([
+    { command: "tidemark run job.ts" },
+    { command: "tidemark run job.ts --for 30s --json", description: "half a minute of it, with the ledger as JSON" }
+  ])
+)
+
+const share = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar("SHARE"), Flag.withDescription(description), Flag.withDefault("0"))
+
+const generate = Command.make(
+  "generate",
+  {
+    what: Argument.Literals("WHAT", ["transactions", "iot"]).pipe(
+      Argument.withDescription("card transactions, or measurements of IoT devices")
+    ),
+    to: Flag.Literals("to", ["file"]).pipe(
+      Flag.withDescription("files of JSON lines"),
+      Flag.withDefault("file" as const)
+    ),
+    out: Flag.String("out").pipe(Flag.withMetavar("DIR"), Flag.withDescription("the folder for the files")),
+    count: Flag.Int("count").pipe(
+      Flag.withDescription("events in all, written at once; without it they come at their rate until Ctrl-C"),
+      Flag.optional
+    ),
+    rate: Flag.Finite("rate").pipe(
+      Flag.withDescription("events a second, on the clock of the events; default 1000"),
+      Flag.withDefault(1000)
+    ),
+    partitions: Flag.Int("partitions").pipe(Flag.withDescription("files side by side; default 4"), Flag.withDefault(4)),
+    duplicates: share("duplicates", "share of events that repeat an earlier one: 0.001 or 0.1%"),
+    late: share("late", "share of events that come too late"),
+    poison: share("poison", "share of lines that cannot be decoded"),
+    future: share("future", "share of events from the future"),
+    disorder: durationFlag("disorder").pipe(
+      Flag.withDescription("an event is written up to this long after it happened; default 0s"),
+      Flag.withDefault(0)
+    ),
+    seed: Flag.Int("seed").pipe(
+      Flag.withDescription("same seed and options, same files; default 1"),
+      Flag.withDefault(1)
+    ),
+    start: Flag.String("start").pipe(
+      Flag.withMetavar("INSTANT"),
+      Flag.withDescription("when the first event arrives; default 2026-01-01T00:00:00Z with --count, else now"),
+      Flag.optional
+    ),
+    overwrite: Flag.Boolean("overwrite").pipe(
+      Flag.withDescription("replace files of an earlier run"),
+      Flag.withDefault(false)
+    )
+  },
+  (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./generate.ts")),
+      (module) =>
+        module.generate({
+          ...options,
+          count: Option.getOrUndefined(options.count),
+          start: Option.getOrUndefined(options.start),
+          disorderMs: options.disorder
+        })
+    )
+).pipe(
+  Command.withDescription(
+    indented([
+      "Writes events such as the tutorials send, as lines of JSON, with as much disorder, duplication, lateness and",
+      "damage as asked for. The same seed and options give the same bytes.",
+      "",
+      "Exit codes: 0 written, or stopped by Ctrl-C or SIGTERM; 1 the files could not be written; 2 wrong usage."
+    ])
+  ),
+  Command.withShortDescription("write files of seeded test events"),
+  Command.withExamples([
+    { command: "tidemark generate transactions --count 10000 --duplicates 0.1% --late 2% --poison 0.5% --out ./in" },
+    { command: "tidemark generate iot --rate 200 --out ./in", description: "until Ctrl-C" }
+  ])
+)
+
+/** The program. */
+export const tidemark = Command.make("tidemark").pipe(
+  Command.withDescription(
+    indented(["Stream processing for TypeScript that never loses an event without saying so.", "", ...exitCodes])
+  ),
+  Command.withSubcommands([run, generate])
+)

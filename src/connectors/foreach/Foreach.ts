@@ -93,15 +93,16 @@ export const sink = <A, E = never, R = never>(
   }
 }
 
-const refused = (before: number, { path, what }: NotPlain): DeadRow => {
+const refused = (before: number, { path, what }: NotPlain, json: string): DeadRow => {
   const where = path === "" ? "the row" : `field ${path}`
+  const bytes = new TextEncoder().encode(json)
   return {
     before,
     reason: "sink",
     detail: `${where} is ${what}, which cannot be kept until the epoch is committed: make it plain data first`,
     place: `row ${before} of the batch`,
-    bytes: new TextEncoder().encode(where).slice(0, Limits.deadLetterBytesMax),
-    truncated: true
+    bytes: bytes.slice(0, Limits.deadLetterBytesMax),
+    truncated: bytes.length > Limits.deadLetterBytesMax
   }
 }
 
@@ -122,7 +123,7 @@ const batchWriter = <A>(context: WriterContext): SinkWriter<A> => {
         const dead: Array<DeadRow> = []
         for (let i = 0; i < batch.rows.length; i++) {
           const encoded = encodeRow(batch.rows[i])
-          if ("refused" in encoded) dead.push(refused(i, encoded.refused))
+          if (encoded.refused !== undefined) dead.push(refused(i, encoded.refused, encoded.json))
           else {
             open.rows.push(encoded.json)
             open.deletes.push(batch.deletes !== undefined && batch.deletes[i] === 1)

@@ -82,11 +82,17 @@ const encode = (value: unknown, path: string, walk: Walk): unknown => {
   return out
 }
 
-/** The row as JSON text, or what in it cannot be kept. */
-export const encodeRow = (row: unknown): { readonly json: string } | { readonly refused: NotPlain } => {
+/** A row as JSON text. `refused` says what in it cannot be kept; the text then has null in its place. */
+export interface EncodedRow {
+  readonly json: string
+  readonly refused: NotPlain | undefined
+}
+
+/** Encodes a row; never throws but for getters that do. */
+export const encodeRow = (row: unknown): EncodedRow => {
   const walk: Walk = { refused: undefined, parents: new Set() }
   const out = encode(row, "", walk)
-  return walk.refused === undefined ? { json: JSON.stringify(out) } : { refused: walk.refused }
+  return { json: JSON.stringify(out), refused: walk.refused }
 }
 
 const decodeTagged = (type: unknown, v: unknown): unknown => {

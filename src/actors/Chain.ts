@@ -11,6 +11,7 @@ import type { DedupeNode, EventTimeNode, MapEffectNode, PlanNode, RunningNode, S
 import {
   type ChunkTarget,
   eventTimeOperator,
+  failureOf,
   fanOut,
   filterOperator,
   flatMapOperator,
@@ -19,6 +20,7 @@ import {
   unionBranch
 } from "../streams/Stateless.ts"
 import { WatermarkGenerator } from "../streams/Watermark.ts"
+import { textOf } from "./JsonText.ts"
 import type { HasWatermark, OutEdge } from "./OutEdge.ts"
 import type { Task } from "./Task.ts"
 import type { KeyedNode, Topology } from "./Topology.ts"
@@ -139,8 +141,8 @@ export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Ch
 const guarded = <A>(name: string, chunk: RowChunk, run: () => A): A => {
   try {
     return run()
-  } catch (cause) {
-    throw new OperatorFailure(name, chunk, 0, cause)
+  } catch (thrown) {
+    throw failureOf(name, chunk, thrown)
   }
 }
 
@@ -188,12 +190,18 @@ const effectOperator = (task: Task, node: MapEffectNode, name: string, next: Chu
     const out: Array<unknown> = []
     const from: Array<number> = []
     const one = (row: unknown, i: number): Effect.Effect<void, unknown> => {
-      const attempted = Effect.suspend(() => run(row))
+      const attempted = Effect.suspend(() => {
+        try {
+          return run(row)
+        } catch (cause) {
+          return node.onError === "restart" ? task.failure(new OperatorFailure(name, chunk, i, cause)) : Effect.fail(cause)
+        }
+      })
       if (node.onError === "restart") return Effect.map(attempted, (value) => done(i, value))
       return Effect.map(Effect.result(attempted), (result) => {
         if (Result.isSuccess(result)) return done(i, result.success)
         counters.dead++
-        task.buryRow(name, chunk, i, "user-code", String(result.failure))
+        task.buryRow(name, chunk, i, "user-code", textOf(result.failure))
       })
     }
     const done = (i: number, value: unknown): void => {

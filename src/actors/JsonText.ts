@@ -3,8 +3,17 @@ export const jsonText = (value: unknown): string => {
   try {
     return JSON.stringify(value, plain) ?? String(value)
   } catch {
-    // Cycles, or nesting deeper than the stack.
+    // Cycles, nesting deeper than the stack, a toJSON that throws: the value's own toString may do no better.
+    return textOf(value)
+  }
+}
+
+/** A value, perhaps an error, as text for people; never throws. */
+export const textOf = (value: unknown): string => {
+  try {
     return String(value)
+  } catch {
+    return Array.isArray(value) ? `an array of ${value.length}` : "an object"
   }
 }
 

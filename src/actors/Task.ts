@@ -9,12 +9,13 @@ import { QueryError } from "../model/Errors.ts"
 import type { EdgeBalance, OperatorBalance, SinkBalance } from "../model/Ledger.ts"
 import { Limits } from "../model/Limits.ts"
 import type { Position } from "../model/Position.ts"
-import { laneAt, ordinalAt, subAt, type RowChunk } from "../model/RowChunk.ts"
+import { laneAt, noLane, ordinalAt, subAt, type RowChunk } from "../model/RowChunk.ts"
 import type { Prepared } from "../model/Sink.ts"
 import { Counters } from "../streams/Counters.ts"
 import { type ChunkTarget, OperatorFailure } from "../streams/Stateless.ts"
+import { AggregateFault } from "../streams/UserCode.ts"
 import type { Edge } from "./Edge.ts"
-import { jsonText } from "./JsonText.ts"
+import { jsonText, textOf } from "./JsonText.ts"
 import type { Message, Sized } from "./Message.ts"
 import type { HasWatermark, OutEdge } from "./OutEdge.ts"
 
@@ -92,7 +93,7 @@ export class Task implements HasWatermark {
   /** A dead letter of a row that was decoded: its bytes are the row as JSON. */
   readonly buryRow = (operator: string, chunk: RowChunk, i: number, reason: DeadReason, detail: string): void => {
     const lane = laneAt(chunk.order, i)
-    const known = typeof lane === "number" && chunk.order.lanes === undefined
+    const known = typeof lane === "number" && lane >= 0 && chunk.order.lanes === undefined
     const text = jsonText(chunk.rows[i])
     const sub = subAt(chunk.order, i)
     this.bury([
@@ -101,7 +102,7 @@ export class Task implements HasWatermark {
         operator,
         source: known ? this.#lanes.source(lane) : "several",
         partition: known ? this.#lanes.partition(lane) : "several",
-        place: known ? `row ${ordinalAt(chunk.order, i)}${sub === 0 ? "" : `, output ${sub}`}` : String(lane),
+        place: known ? `row ${ordinalAt(chunk.order, i)}${sub === 0 ? "" : `, output ${sub}`}` : lane === noLane ? "a result" : String(lane),
         reason,
         detail,
         text: text.slice(0, Limits.deadLetterBytesMax),
@@ -112,14 +113,15 @@ export class Task implements HasWatermark {
 
   /** What user code threw, as the typed error that ends the attempt. */
   failure(thrown: unknown): Effect.Effect<never, unknown> {
-    if (!(thrown instanceof OperatorFailure)) return Effect.die(thrown)
-    const where = typeof thrown.lane === "number" ? `partition ${this.#lanes.partition(thrown.lane)}` : `key ${thrown.lane}`
+    const where = placeOf(thrown, this.name, this.#lanes)
+    if (where === undefined) return Effect.die(thrown)
+    const { cause } = thrown as Error
     return Effect.fail(
       new QueryError({
         reason: "UserCode",
         query: this.query,
-        message: `the function of ${thrown.operator} threw on row ${thrown.ordinal} of ${where}: ${String(thrown.cause)}. Mend the function, or filter such rows before it`,
-        cause: thrown.cause
+        message: `${where}: ${textOf(cause)}. Mend the function, or filter such rows before it`,
+        cause
       })
     )
   }
@@ -142,6 +144,19 @@ export class Task implements HasWatermark {
   broadcast(message: Message<Sized>): Effect.Effect<void> {
     return Effect.forEach(this.out, (out) => out.edge.offer(message), { discard: true })
   }
+}
+
+/** Which function threw, and on which row; undefined when it was none of the user's. */
+const placeOf = (thrown: unknown, task: string, lanes: LaneNames): string | undefined => {
+  if (thrown instanceof AggregateFault) {
+    const row = thrown.row === undefined ? "" : ` on row ${jsonText(thrown.row).slice(0, 200)}`
+    return `${thrown.label} of ${task} threw${row}`
+  }
+  if (!(thrown instanceof OperatorFailure)) return undefined
+  const { operator, lane, ordinal } = thrown
+  if (typeof lane === "string") return `the function of ${operator} threw on a row of ${lane}`
+  const of = lane < 0 ? "the results before it" : `partition ${lanes.partition(lane)}`
+  return `the function of ${operator} threw on row ${ordinal} of ${of}`
 }
 
 const sendFrom = (

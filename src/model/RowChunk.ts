@@ -30,6 +30,9 @@ export interface RowOrder {
   readonly lanes?: ReadonlyArray<string | number> | undefined
 }
 
+/** The lane of rows of no partition that nobody has to place: results, where no aggregate breaks ties. */
+export const noLane = -1
+
 /** The lane of row i: a number, or what replaces it on rows of no single partition. */
 export const laneAt = (o: RowOrder, i: number): string | number => (o.lanes === undefined ? o.lane : o.lanes[i])
 /** The ordinal of row i within its lane. */

@@ -9,6 +9,7 @@ import type { AggregateInput, AggregateSpec, BatchOrder } from "./aggregates/Agg
 import { batchOrder, type KeyedBatch } from "./KeyedBatch.ts"
 import { hashKey, KeyDictionary, keyProblem, receiverOf } from "./KeyDictionary.ts"
 import type { KeyColumnSpec, RowValue } from "./Plan.ts"
+import { valuesBy } from "./UserCode.ts"
 
 /** A row that cannot be keyed or aggregated. */
 export interface RefusedRow {
@@ -22,13 +23,15 @@ export const valuesOf = (chunk: RowChunk, value: RowValue): Column => {
   if (value.field !== undefined) return chunk.column(value.field)
   const rows = chunk.rows
   const get = value.get ?? ((row: unknown) => fieldOf(row, value.label))
-  const out = new Array<unknown>(chunk.length)
-  for (let i = 0; i < chunk.length; i++) out[i] = get(rows[i])
-  return out
+  return valuesBy(rows, chunk.length, get)
 }
 
-const show = (value: unknown): string =>
-  value === undefined ? "missing" : typeof value === "string" ? JSON.stringify(value.slice(0, 80)) : String(value)
+const show = (value: unknown): string => {
+  if (value === undefined) return "missing"
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 80))
+  // An object's own idea of its text may throw: {"toString": 1} is JSON too.
+  return typeof value === "object" && value !== null ? "an object" : String(value)
+}
 
 /** Reads an aggregate's input; rows that do not have a finite number where one is needed are refused. */
 const inputOf = (chunk: RowChunk, input: AggregateInput, refuse: (i: number, detail: string) => void): Column => {

@@ -5,6 +5,7 @@
 import { ordinalAt, RowChunk, laneAt, subAt } from "../model/RowChunk.ts"
 import type { DeadReason } from "../model/DeadLetter.ts"
 import type { Counters } from "./Counters.ts"
+import { RowFault } from "./UserCode.ts"
 import type { WatermarkGenerator } from "./Watermark.ts"
 
 /** Anything that takes chunks. */
@@ -24,6 +25,12 @@ export class OperatorFailure extends Error {
     this.ordinal = ordinalAt(chunk.order, i)
   }
 }
+
+/** What an operator's step threw, with the row it was at where that is known. */
+export const failureOf = (operator: string, chunk: RowChunk, thrown: unknown): OperatorFailure =>
+  thrown instanceof RowFault
+    ? new OperatorFailure(operator, chunk, thrown.index, thrown.cause)
+    : new OperatorFailure(operator, chunk, 0, thrown)
 
 /** Takes rows that an operator gives up on: `note(chunk, i, reason, detail)`. */
 export type DeadRowTaker = (operator: string, chunk: RowChunk, i: number, reason: DeadReason, detail: string) => void
@@ -128,8 +135,8 @@ export const eventTimeOperator = (
     let timed: ReturnType<WatermarkGenerator["process"]>
     try {
       timed = generator.process(chunk, now())
-    } catch (cause) {
-      throw new OperatorFailure(operator, chunk, 0, cause)
+    } catch (thrown) {
+      throw failureOf(operator, chunk, thrown)
     }
     counters.in += chunk.length
     for (const i of timed.untimed) dead(operator, chunk, i, "event-time", "event time is missing or is no instant")

@@ -9,6 +9,7 @@ import { eventTimeMs } from "../model/EventTime.ts"
 import { Limits } from "../model/Limits.ts"
 import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
 import type { EventTimeSpec } from "./Plan.ts"
+import { RowFault, valuesBy } from "./UserCode.ts"
 
 /** What became of the rows of one chunk. Indices are of the chunk that came in. */
 export interface TimedRows {
@@ -79,13 +80,22 @@ export class WatermarkGenerator {
         ;(refused ??= { untimed: [], quarantined: [] }).quarantined.push(i)
         continue
       }
-      const said = explicit === undefined ? t - bound : eventTimeMs(explicit(chunk.rows[i]), this.#spec.zone)
+      const said = explicit === undefined ? t - bound : this.#said(chunk, i, explicit)
       if (said > watermark) watermark = said
     }
     this.watermark = watermark
     const timed = chunk.timed(times, watermarks)
     if (refused === undefined) return { chunk: timed, untimed: nothing, quarantined: nothing }
     return { chunk: without(timed, refused.untimed, refused.quarantined), ...refused }
+  }
+
+  /** The watermark that a row claims. */
+  #said(chunk: RowChunk, i: number, explicit: (row: unknown) => unknown): number {
+    try {
+      return eventTimeMs(explicit(chunk.rows[i]), this.#spec.zone)
+    } catch (cause) {
+      throw new RowFault(i, cause)
+    }
   }
 
   #times(chunk: RowChunk): Float64Array {
@@ -105,8 +115,8 @@ export class WatermarkGenerator {
       const rows = chunk.rows
       for (let i = 0; i < n; i++) times[i] = eventTimeMs(fieldOf(rows[i], field), zone)
     } else if (get !== undefined) {
-      const rows = chunk.rows
-      for (let i = 0; i < n; i++) times[i] = eventTimeMs(get(rows[i]), zone)
+      const values = valuesBy(chunk.rows, n, get)
+      for (let i = 0; i < n; i++) times[i] = eventTimeMs(values[i], zone)
     }
     return times
   }

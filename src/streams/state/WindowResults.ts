@@ -1,5 +1,5 @@
 /** Builds result rows of windows: key columns, window bounds, aggregates; event time end - 1 (rule T10). */
-import { RowChunk } from "../../model/RowChunk.ts"
+import { noLane, RowChunk } from "../../model/RowChunk.ts"
 import type { KeyTable, KeyTuple } from "../KeyDictionary.ts"
 import type { SliceState } from "./SliceState.ts"
 
@@ -11,9 +11,14 @@ export interface ResultColumns {
   readonly aggregates: ReadonlyArray<string>
 }
 
-/** Text of a key that sorts in a fixed way; places results in the total order (rule A1, after a window by key). */
+/**
+ * Text of a key that sorts in a fixed way; places results in the total order (rule A1, after a window by key). A key of
+ * one text is that text, any other the JSON of its columns after a NUL, so that no two keys have one text.
+ */
 export const keyText = (tuple: KeyTuple): string =>
-  tuple.length === 1 && typeof tuple[0] === "string" ? tuple[0] : tuple.map((v) => `${typeof v}:${String(v)}`).join("\u0000")
+  tuple.length === 1 && typeof tuple[0] === "string" && !tuple[0].startsWith("\u0000")
+    ? tuple[0]
+    : `\u0000${JSON.stringify(tuple.map((v) => `${typeof v}:${String(v)}`))}`
 
 /** Collects the results of one firing and hands them on as chunks. */
 export class WindowResults {
@@ -64,7 +69,7 @@ export class WindowResults {
       undefined,
       this.#ordered
         ? { lane: 0, first: 0, lanes: this.#lanes, ordinals: Float64Array.from(this.#starts) }
-        : { lane: 0, first: 0 },
+        : { lane: noLane, first: 0 },
       n * 64,
       Float64Array.from(this.#times),
       new Float64Array(n).fill(watermarkSent)

@@ -1,0 +1,36 @@
+/**
+ * What user code threw, on its way from the loop that called it to the shell that names operator and row. These are
+ * thrown, never shown: the task that runs the operator makes a `QueryError` of them.
+ */
+
+/** A function of the row threw. `index` is the row's place in the chunk. */
+export class RowFault extends Error {
+  readonly index: number
+  constructor(index: number, cause: unknown) {
+    super(`threw on row ${index} of a chunk`, { cause })
+    this.index = index
+  }
+}
+
+/** A function of an aggregate threw: `reduce.add`, with the row it was given, or `reduce.merge`, without one. */
+export class AggregateFault extends Error {
+  readonly label: string
+  readonly row: unknown
+  constructor(label: string, row: unknown, cause: unknown) {
+    super(`${label} threw`, { cause })
+    this.label = label
+    this.row = row
+  }
+}
+
+/** A function's value of each of the first `n` rows; what it throws is a {@link RowFault}. */
+export const valuesBy = (rows: ReadonlyArray<unknown>, n: number, get: (row: unknown) => unknown): Array<unknown> => {
+  const out = new Array<unknown>(n)
+  let i = 0
+  try {
+    for (; i < n; i++) out[i] = get(rows[i])
+  } catch (cause) {
+    throw new RowFault(i, cause)
+  }
+  return out
+}

@@ -3,9 +3,9 @@
  *
  *     npm run -s example 01
  */
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Checkpoint, EventStream, Memory, Query, Terminal, Window } from "tidemark"
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 
 const orders = Memory.source([
   { at: "2026-01-01T12:00:01Z", category: "Books", amount: 20 },

@@ -1,7 +1,7 @@
 /** A1: results do not depend on the order of rows, on batches, on the merge tree, or on checkpoints on the way. */
 import * as Schema from "effect/Schema"
 import * as fc from "fast-check"
-import { describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
 import type { AggregateSpec } from "../src/streams/aggregates/Aggregate.ts"
 import { approxDistinct } from "../src/streams/aggregates/ApproxDistinct.ts"
 import { count } from "../src/streams/aggregates/Count.ts"
@@ -9,9 +9,11 @@ import { distinct } from "../src/streams/aggregates/Distinct.ts"
 import { first, last } from "../src/streams/aggregates/FirstLast.ts"
 import { max, min } from "../src/streams/aggregates/MinMax.ts"
 import { percentiles } from "../src/streams/aggregates/Percentiles.ts"
-import { reduce } from "../src/streams/aggregates/Reduce.ts"
+import { loadSchema, reduce } from "../src/streams/aggregates/Reduce.ts"
 import { resultInShape, type Row } from "../test/aggregates/feed.ts"
 import { anyBigint, anyNumber, rowsWith, shapesOf } from "./aggregatesShapes.ts"
+
+beforeAll(loadSchema)
 
 const value = { field: "v", label: "v" }
 

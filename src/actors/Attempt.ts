@@ -54,6 +54,7 @@ export const makeAttempt = (
   o: AttemptOptions
 ): Effect.Effect<{ readonly status: AttemptStatus; readonly run: Effect.Effect<Ended, unknown> }, unknown, Scope.Scope> =>
   Effect.gen(function* () {
+    for (const load of loadsOf(o.topology)) yield* Effect.promise(load)
     const mailbox = yield* Queue.unbounded<CoordinatorEvent>()
     const fibers = yield* FiberSet.make<unknown, unknown>()
     const built = new Build(o, mailbox)
@@ -123,6 +124,16 @@ const lastCommitted = (o: AttemptOptions): Effect.Effect<number, unknown> =>
 const nonePartition = "(none)"
 
 /** A partition without rows. It ends at once, or, when partitions may come, once the first has come. */
+/** What the aggregates of a plan want loaded. */
+const loadsOf = (topology: Topology): ReadonlySet<() => Promise<void>> => {
+  const loads = new Set<() => Promise<void>>()
+  for (const node of topology.keyed) {
+    if (node.kind === "dedupe") continue
+    for (const { spec } of node.aggregates) if (spec.load !== undefined) loads.add(spec.load)
+  }
+  return loads
+}
+
 const withoutRows = (source: ReadySource, first: Latch.Latch): ReadySource => {
   const end = Effect.fail(Cause.Done())
   const pull = source.features.dynamicPartitions ? Effect.andThen(first.await, end) : end

@@ -1,8 +1,11 @@
 import * as Schema from "effect/Schema"
-import { describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it } from "vitest"
+import { loadSchema } from "../../src/streams/aggregates/Reduce.ts"
 import type { AggregateSpec } from "../../src/streams/aggregates/Aggregate.ts"
 import { aggregatesFor } from "../../src/streams/aggregates/Aggregates.ts"
 import { add, resultOf, type Row, rowsOf, throughCheckpoint } from "./feed.ts"
+
+beforeAll(loadSchema)
 
 const { reduce } = aggregatesFor<string>()
 

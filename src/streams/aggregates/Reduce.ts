@@ -5,7 +5,8 @@
  * their places and folded when the result is asked for, by (slice, lane, ordinal, sub): `mergeSlot` is told the slice,
  * see {@link Accumulators.mergeSlot}. Either way the result does not depend on how rows came in.
  */
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
+import { hasProperty } from "effect/Predicate"
 import type { OptionProblem } from "../../model/Errors.ts"
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
 import { growArray, grownCapacity } from "./Columns.ts"
@@ -28,9 +29,18 @@ interface StateAccumulators extends Accumulators {
   readonly states: Array<unknown>
 }
 
+// effect/Schema costs every start 14 MB and 50 ms: it is loaded by queries that have reducers, before they run.
+let schema: typeof Schema | undefined
+
+/** Loads what reducers need at run time; `AggregateSpec.load` of each of them. */
+export const loadSchema = async (): Promise<void> => {
+  schema = await import("effect/Schema")
+}
+
 const stateCodec = (state: Schema.Codec<unknown, unknown>) => {
-  const codec = Schema.toCodecJson(state)
-  return { encode: Schema.encodeSync(codec), decode: Schema.decodeUnknownSync(codec) }
+  if (schema === undefined) throw new Error("a reducer runs before its AggregateSpec.load")
+  const codec = schema.toCodecJson(state)
+  return { encode: schema.encodeSync(codec), decode: schema.decodeUnknownSync(codec) }
 }
 
 const makeMerging = (reducer: AnyReducer, merge: (x: unknown, y: unknown) => unknown) => (): StateAccumulators => {
@@ -168,7 +178,7 @@ const problemsOf = (reducer: AnyReducer): ReadonlyArray<OptionProblem> => {
   const check = (option: string, value: unknown, right: boolean, fix: string): void => {
     if (!right) problems.push({ option: `reduce.${option}`, value: String(value), fix })
   }
-  check("state", reducer.state, Schema.isSchema(reducer.state), "must be the Schema of the state")
+  check("state", reducer.state, hasProperty(reducer.state, "ast"), "must be the Schema of the state")
   check(
     "zero",
     reducer.zero,
@@ -190,5 +200,6 @@ export const reduce = (reducer: AnyReducer): AggregateSpec => ({
   needsOrder: reducer.merge === undefined,
   fingerprinted: false,
   problems: problemsOf(reducer),
+  load: loadSchema,
   make: reducer.merge === undefined ? makeKeeping(reducer) : makeMerging(reducer, reducer.merge)
 })

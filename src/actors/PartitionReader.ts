@@ -19,6 +19,7 @@ import type { Position } from "../model/Position.ts"
 import { RowChunk } from "../model/RowChunk.ts"
 import type { PartitionCursor, SourceChunk } from "../model/Source.ts"
 import type { SourceNode } from "../streams/Plan.ts"
+import { OperatorFailure } from "../streams/Stateless.ts"
 import type { Chain } from "./Chain.ts"
 import { Inbox, type Edge } from "./Edge.ts"
 import type { Lanes } from "./Lanes.ts"
@@ -204,7 +205,7 @@ export class PartitionReader {
       if (dead.length > 0) yield* this.#refuse(dead, counters)
       counters.forwarded += chunk.length
       if (chunk.length > 0) {
-        yield* pushInto(this.task, (this.#chain as Chain).head, this.#rows(chunk))
+        yield* pushInto(this.task, (this.#chain as Chain).head, () => this.#rows(chunk))
         this.#counted += chunk.length
         if (this.task.pending.length > 0) yield* this.task.runPending
       }
@@ -234,7 +235,12 @@ export class PartitionReader {
     if (select === undefined) return plain
     const rows = plain.rows
     const out = new Array<unknown>(chunk.length)
-    for (let i = 0; i < out.length; i++) out[i] = select(rows[i], chunk.meta?.(i))
+    let i = 0
+    try {
+      for (; i < out.length; i++) out[i] = select(rows[i], chunk.meta?.(i))
+    } catch (cause) {
+      throw new OperatorFailure(this.#o.name, plain, i, cause)
+    }
     return plain.withRows(out)
   }
 

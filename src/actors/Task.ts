@@ -167,10 +167,10 @@ const sendFrom = (
     for (let i = from; i < messages.length; i++) yield* messages[i].edge.offer(messages[i].message)
   })
 
-/** Pushes a chunk into operators; what user code throws becomes a failure of the effect. */
-export const pushInto = (task: Task, target: ChunkTarget, chunk: RowChunk): Effect.Effect<void, unknown> => {
+/** Makes a chunk and pushes it into operators; what user code throws becomes a failure of the effect. */
+export const pushInto = (task: Task, target: ChunkTarget, make: () => RowChunk): Effect.Effect<void, unknown> => {
   try {
-    target.push(chunk)
+    target.push(make())
     return Effect.void
   } catch (thrown) {
     return task.failure(thrown)

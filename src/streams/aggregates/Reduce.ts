@@ -8,6 +8,7 @@
 import type * as Schema from "effect/Schema"
 import { hasProperty } from "effect/Predicate"
 import type { OptionProblem } from "../../model/Errors.ts"
+import { AggregateFault } from "../UserCode.ts"
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
 import { growArray, grownCapacity } from "./Columns.ts"
 import { compareLanes } from "./FirstLast.ts"
@@ -43,11 +44,37 @@ const stateCodec = (state: Schema.Codec<unknown, unknown>) => {
   return { encode: schema.encodeSync(codec), decode: schema.decodeUnknownSync(codec) }
 }
 
+/** The same reducer; what its functions throw says which of them it was, and on which row. */
+const watched = (reducer: AnyReducer): AnyReducer => {
+  const calling = (name: string, row: unknown, call: () => unknown): unknown => {
+    try {
+      return call()
+    } catch (cause) {
+      throw new AggregateFault(`reduce.${name}`, row, cause)
+    }
+  }
+  const { zero, add, merge, result } = reducer
+  return {
+    state: reducer.state,
+    zero: () => calling("zero", undefined, zero),
+    add: (state, row) => calling("add", row, () => add(state, row)),
+    ...(merge === undefined ? {} : { merge: (x, y) => calling("merge", undefined, () => merge(x, y)) }),
+    ...(result === undefined ? {} : { result: (state) => calling("result", undefined, () => result(state)) })
+  }
+}
+
 const makeMerging = (reducer: AnyReducer, merge: (x: unknown, y: unknown) => unknown) => (): StateAccumulators => {
   const states: Array<unknown> = []
+  /** Slots whose state a result has shown: `add` and `merge` may change what they are given, but not what is out. */
+  const shown = new Set<number>()
   let made: ReturnType<typeof stateCodec> | undefined
   const codec = (): ReturnType<typeof stateCodec> => (made ??= stateCodec(reducer.state))
   const at = (slot: number): unknown => (states[slot] === empty ? reducer.zero() : states[slot])
+  const copyOf = (state: unknown): unknown =>
+    typeof state === "object" && state !== null ? codec().decode(codec().encode(state)) : state
+  const unshow = (slot: number): void => {
+    if (shown.size > 0 && shown.delete(slot)) states[slot] = copyOf(states[slot])
+  }
   return {
     states,
     reserve: (capacity) => {
@@ -55,17 +82,23 @@ const makeMerging = (reducer: AnyReducer, merge: (x: unknown, y: unknown) => unk
     },
     addBatch: (slots, input, from, to) => {
       if (input === undefined) return
+      if (shown.size > 0) for (let i = from; i < to; i++) unshow(slots[i])
       for (let i = from; i < to; i++) states[slots[i]] = reducer.add(at(slots[i]), input[i])
     },
     mergeSlot: (slot, other, otherSlot) => {
       const theirs = (other as StateAccumulators).states[otherSlot]
       if (theirs === empty) return
+      unshow(slot)
       const merged = merge(at(slot), theirs)
       // A merge that hands back `y` would make both slots share one state, which `add` may then change under the other.
-      states[slot] = merged === theirs && typeof merged === "object" ? codec().decode(codec().encode(theirs)) : merged
+      states[slot] = merged === theirs ? copyOf(theirs) : merged
     },
-    result: (slot) => (reducer.result === undefined ? at(slot) : reducer.result(at(slot))),
+    result: (slot) => {
+      if (states[slot] !== empty) shown.add(slot)
+      return reducer.result === undefined ? at(slot) : reducer.result(at(slot))
+    },
     clear: (slot) => {
+      shown.delete(slot)
       states[slot] = empty
     },
     snapshot: (count) => states.slice(0, count).map((state) => (state === empty ? null : [codec().encode(state)])),
@@ -201,5 +234,8 @@ export const reduce = (reducer: AnyReducer): AggregateSpec => ({
   fingerprinted: false,
   problems: problemsOf(reducer),
   load: loadSchema,
-  make: reducer.merge === undefined ? makeKeeping(reducer) : makeMerging(reducer, reducer.merge)
+  make: makerOf(watched(reducer))
 })
+
+const makerOf = (reducer: AnyReducer): (() => Accumulators) =>
+  reducer.merge === undefined ? makeKeeping(reducer) : makeMerging(reducer, reducer.merge)

@@ -145,6 +145,8 @@ export class KeyDictionary {
     this.#index = new TupleIndex(this.#columns)
     this.#size = 0
     this.#sizes.fill(0)
+    // Keys of refused rows alone were never sent.
+    this.#fresh.fill([])
     this.#generation++
   }
 

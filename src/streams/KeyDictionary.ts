@@ -146,7 +146,7 @@ export class KeyDictionary {
     this.#size = 0
     this.#sizes.fill(0)
     // Keys of refused rows alone were never sent.
-    this.#fresh.fill([])
+    for (let receiver = 0; receiver < this.#receivers; receiver++) this.#fresh[receiver] = []
     this.#generation++
   }
 

@@ -170,6 +170,8 @@ export class PartitionReader {
     return Effect.gen(function* () {
       for (;;) {
         self.#askedAt = yield* Clock.currentTimeMillis
+        // A drain that came while the clock was read saw no pull to interrupt.
+        if (self.#drained) return
         const exit = yield* Effect.exit(cursor.pull(demand))
         self.#askedAt = undefined
         if (Exit.isFailure(exit)) {

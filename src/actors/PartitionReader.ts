@@ -63,6 +63,9 @@ export interface ReaderStatus {
   position: Position | undefined
 }
 
+/** Turns of the scheduler that a drain gives a pull before it takes it to be waiting. */
+const drainTurns = 16
+
 interface Pulled extends Sized {
   readonly chunk: SourceChunk<unknown>
 }
@@ -153,6 +156,8 @@ export class PartitionReader {
     return Effect.gen({ self: this }, function* () {
       this.#drained = true
       this.#pulled.held = false
+      // A pull that has its rows, and was only made to yield, gets to hand them on: interrupted, it would lose them.
+      for (let turns = 0; turns < drainTurns && this.#askedAt !== undefined; turns++) yield* Effect.yieldNow
       if (this.#askedAt !== undefined) yield* Fiber.interrupt(puller)
       for (;;) {
         const message = this.#pulled.poll()

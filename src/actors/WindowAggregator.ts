@@ -74,6 +74,8 @@ export class Alignment {
   readonly #inbox: Inbox
   readonly #watermarks: Array<number> = []
   readonly #ended: Array<boolean> = []
+  /** The highest watermark of any edge; an end is none. */
+  highest = -Infinity
   #aligned = 0
   #endedCount = 0
 
@@ -84,6 +86,7 @@ export class Alignment {
   /** Notes a watermark; returns the minimum over the edges. An edge that has not spoken holds it at -Infinity. */
   watermark(edge: Edge, watermark: number): number {
     if (!(this.#watermarks[edge.index] >= watermark)) this.#watermarks[edge.index] = watermark
+    if (watermark > this.highest && watermark !== Infinity) this.highest = watermark
     let min = Infinity
     for (let i = 0; i < this.#inbox.edges.length; i++) min = Math.min(min, this.#watermarks[i] ?? -Infinity)
     return min
@@ -171,6 +174,8 @@ export class WindowAggregator {
           const minimum = this.#alignment.watermark(edge, Infinity)
           if (this.#alignment.end(edge)) {
             yield* this.#step(() => this.operator.advance(Infinity, this.#output))
+            // The last watermark is the highest of the inputs', in whichever order they ended.
+            this.task.watermark = Math.max(this.task.watermark, this.#alignment.highest)
             yield* this.task.flush
             yield* this.task.broadcast({ tag: "end" })
           } else yield* this.#advance(minimum)

@@ -349,12 +349,19 @@ export class PartitionReader {
       const silent = now - asked
       for (const b of this.#branches) {
         if (silent < b.idleAfterMs) continue
-        if (!this.status.idle && !(yield* this.#atEnd(cursor))) return
+        const wasIdle = this.status.idle
+        if (!wasIdle && !(yield* this.#atEnd(cursor))) return
         this.status.idle = true
         b.lanes.setIdle(b.lane, true)
         const others = b.lanes.activeMinimum()
         const raised =
           others ?? (b.followClockBehindMs === undefined ? -Infinity : now - b.followClockBehindMs)
+        if (raised <= b.generator.watermark) continue
+        // At the end some time ago is not at the end now: what has come since may not have reached us.
+        if (wasIdle && !(yield* this.#atEnd(cursor))) {
+          this.#setIdle(false)
+          break
+        }
         if (b.generator.raise(raised)) this.#o.active()
       }
       this.#report()

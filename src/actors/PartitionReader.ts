@@ -350,7 +350,8 @@ export class PartitionReader {
       for (const b of this.#branches) {
         if (silent < b.idleAfterMs) continue
         const wasIdle = this.status.idle
-        if (!wasIdle && !(yield* this.#atEnd(cursor))) return
+        // Rows that came while the end was looked up are not late for that.
+        if (!wasIdle && !((yield* this.#atEnd(cursor)) && this.#askedAt === asked)) return
         this.status.idle = true
         b.lanes.setIdle(b.lane, true)
         const others = b.lanes.activeMinimum()
@@ -358,7 +359,7 @@ export class PartitionReader {
           others ?? (b.followClockBehindMs === undefined ? -Infinity : now - b.followClockBehindMs)
         if (raised <= b.generator.watermark) continue
         // At the end some time ago is not at the end now: what has come since may not have reached us.
-        if (wasIdle && !(yield* this.#atEnd(cursor))) {
+        if (wasIdle && !((yield* this.#atEnd(cursor)) && this.#askedAt === asked)) {
           this.#setIdle(false)
           break
         }
@@ -371,8 +372,10 @@ export class PartitionReader {
 
   #atEnd(cursor: PartitionCursor<unknown, unknown, unknown>): Effect.Effect<boolean, unknown> {
     if (!this.#o.source.features.endPosition) return Effect.succeed(true)
-    const at = this.status.position
-    return Effect.map(cursor.end, (end) => Option.isNone(end) || at === undefined || end.value === at)
+    return Effect.map(cursor.end, (end) => {
+      const at = this.status.position
+      return Option.isNone(end) || at === undefined || end.value === at
+    })
   }
 }
 

@@ -90,7 +90,7 @@ export const supervise = (
     }
     const attempt = Effect.scoped(
       Effect.gen(function* () {
-        const made = yield* makeAttempt({
+        const making = makeAttempt({
           query: options.name,
           topology,
           parallelism: settings.parallelism,
@@ -102,12 +102,15 @@ export const supervise = (
             state.ledger = ledger
           }
         })
-        state.status = made.status
-        return yield* made.run
+        // Sources may take their time to name their partitions; a drain does not wait for them.
+        const made = yield* Effect.raceFirst(Effect.asSome(making), Effect.as(Deferred.await(draining), Option.none()))
+        if (Option.isNone(made)) return "drained"
+        state.status = made.value.status
+        return yield* made.value.run
       })
     )
     const run = Effect.map(
-      withFairScheduler(restarting(attempt, options, settings, state)),
+      withFairScheduler(restarting(attempt, Deferred.await(draining), options, settings, state)),
       (ended): QuerySummary => ({
         name: options.name,
         ended,
@@ -122,6 +125,7 @@ export const supervise = (
 /** Runs attempts one after another: the user's schedule decides how, the limit how many. */
 const restarting = (
   attempt: Effect.Effect<Ended, unknown>,
+  draining: Effect.Effect<void>,
   options: QueryOptions<never, unknown>,
   settings: QuerySettings,
   state: QueryState
@@ -146,7 +150,8 @@ const restarting = (
       if (next._tag === "Failure") return yield* Effect.failCause(exit.cause)
       state.restarts++
       yield* Effect.logWarning(`query ${state.name} failed and restarts from the start of its input`, exit.cause)
-      yield* Effect.sleep(Duration.fromInputUnsafe(next.value[1]))
+      const pause = Effect.as(Effect.sleep(Duration.fromInputUnsafe(next.value[1])), false)
+      if (yield* Effect.raceFirst(pause, Effect.as(draining, true))) return "drained"
     }
   })
 }

@@ -208,10 +208,19 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
   /** The states that a window reads, in slice order: not those whose rows were late for it (T5). */
   #partsOf(start: number): Array<SliceState> {
     const parts: Array<SliceState> = []
-    for (let slice = start; slice < start + this.#w.sizeMs; slice += this.#w.sliceMs) {
+    for (const slice of this.#slicesFrom(start, start + this.#w.sizeMs)) {
       for (const state of this.#slices.get(slice) ?? []) if (state.firstWindow <= start) parts.push(state)
     }
     return parts
+  }
+
+  /** Starts of the slices of [from, to) in order, by the shorter way: a window may be of far more slices than there are. */
+  #slicesFrom(from: number, to: number): Array<number> {
+    const step = this.#w.sliceMs
+    if ((to - from) / step > this.#slices.size) {
+      return [...this.#slices.keys()].filter((slice) => slice >= from && slice < to).sort((a, b) => a - b)
+    }
+    return Array.from({ length: (to - from) / step }, (_, i) => from + i * step)
   }
 
   /** Update mode: emits fired windows that late rows have changed since they were last emitted. */

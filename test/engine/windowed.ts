@@ -1,6 +1,6 @@
 /** Counts of rows per window, what is late, and the window's ledger: the job of most examples. */
 import { Effect } from "effect"
-import { EventStream, Late, Memory, Window } from "tidemark"
+import { EventStream, Late, Memory, type Window } from "tidemark"
 import { counted, operatorOf, runQuery } from "./kit.ts"
 
 /** A row that has a time, and perhaps a key. */

@@ -1,9 +1,8 @@
-import { it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Option, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Checkpoint, EventStream, Late, Memory, Query, Trigger, Window } from "tidemark"
-import { describe, expect } from "vitest"
-import { SourceError } from "../../src/model/Errors.ts"
+import { describe, expect, it } from "vitest"
+import type { SourceError } from "../../src/model/Errors.ts"
 import { Limits } from "../../src/model/Limits.ts"
 import { position } from "../../src/model/Position.ts"
 import type { Source } from "../../src/model/Source.ts"
@@ -44,11 +43,20 @@ const pass = (seconds: number): Effect.Effect<void> =>
     }
   })
 
-const provided = Effect.provide(Checkpoint.layerMemory)
+/** Runs under a test clock, which stands still unless `pass` moves it. */
+const timed = <A>(
+  body: () => Generator<Effect.Effect<unknown, unknown, Checkpoint.CheckpointStore | Scope.Scope>, A, never>
+) =>
+  Effect.gen(body).pipe(
+    Effect.scoped,
+    Effect.provide(Checkpoint.layerMemory),
+    Effect.provide(TestClock.layer()),
+    Effect.runPromise
+  )
 
 describe("T7: a quiet partition", () => {
-  it.effect("is idle after 30 seconds without rows, at its end; it then holds no window open", () =>
-    Effect.gen(function* () {
+  it("is idle after 30 seconds without rows, at its end; it then holds no window open", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: ["a", "b"] })
       const { query, partitions, ends } = yield* start(input.source)
       yield* input.push("a", at(1, 25))
@@ -63,11 +71,10 @@ describe("T7: a quiet partition", () => {
       expect((yield* partitions)["a"]).toMatchObject({ idle: false })
       expect(yield* ends).toEqual([[10, 2]])
       yield* query.drain
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("is active with its next row, which is judged by the raised watermark", () =>
-    Effect.gen(function* () {
+  it("is active with its next row, which is judged by the raised watermark", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: ["a", "b"] })
       const { query, partitions, late } = yield* start(input.source, { idleAfter: "2 seconds" })
       yield* input.push("b", at(3))
@@ -82,11 +89,10 @@ describe("T7: a quiet partition", () => {
       yield* pass(1)
       expect(yield* late.rows).toEqual([{ t: 4 }])
       yield* query.drain
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("is raised again and again while the others go on", () =>
-    Effect.gen(function* () {
+  it("is raised again and again while the others go on", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: ["a", "b"], endPosition: false })
       const { query, partitions } = yield* start(input.source, { idleAfter: "2 seconds" })
       for (const t of [10, 20, 30, 40]) {
@@ -95,11 +101,10 @@ describe("T7: a quiet partition", () => {
       }
       expect((yield* partitions)["b"]).toMatchObject({ idle: true, watermark: 40 })
       yield* query.drain
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("is not idle while rows that are there have not come: at first, and after it was idle", () =>
-    Effect.gen(function* () {
+  it("is not idle while rows that are there have not come: at first, and after it was idle", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: ["a", "b"] })
       let end = 1
       const held: Source<Row, unknown, SourceError> = {
@@ -123,11 +128,10 @@ describe("T7: a quiet partition", () => {
       for (const t of [70, 80]) yield* goOn(t)
       expect((yield* partitions)["b"]).toMatchObject({ idle: false, watermark: 60 })
       yield* query.drain
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("when all are quiet, hold keeps the watermark: nothing closes", () =>
-    Effect.gen(function* () {
+  it("when all are quiet, hold keeps the watermark: nothing closes", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: ["a", "b"] })
       const { query, partitions, ends } = yield* start(input.source, { idleAfter: "2 seconds", whenQuiet: "hold" })
       yield* input.push("a", at(5))
@@ -136,11 +140,10 @@ describe("T7: a quiet partition", () => {
       expect((yield* partitions)["a"]).toMatchObject({ idle: true, watermark: 5 })
       expect(yield* ends).toEqual([])
       yield* query.drain
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("when all are quiet, following the clock lets it rise to now minus the bound: the last windows close", () =>
-    Effect.gen(function* () {
+  it("when all are quiet, following the clock lets it rise to now minus the bound: the last windows close", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: ["a", "b"], appendTime: true })
       const { query, partitions, ends } = yield* start(input.source, { idleAfter: "2 seconds", outOfOrderness: 1000 })
       yield* input.push("a", at(5))
@@ -150,22 +153,20 @@ describe("T7: a quiet partition", () => {
       expect((yield* partitions)["a"].watermark).toBeLessThanOrEqual(9000)
       expect(yield* ends).toEqual([[10, 1]])
       yield* query.drain
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("holds by default where there are no append times", () =>
-    Effect.gen(function* () {
+  it("holds by default where there are no append times", () =>
+    timed(function* () {
       const input = Memory.channel<Row>()
       const { query, partitions } = yield* start(input.source, { idleAfter: "2 seconds" })
       yield* input.push("0", at(5))
       yield* pass(10)
       expect((yield* partitions)["0"]).toMatchObject({ idle: true, watermark: 5 })
       yield* query.drain
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("a reader that has ended is none of those that are not idle", () =>
-    Effect.gen(function* () {
+  it("a reader that has ended is none of those that are not idle", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: ["a", "b", "c"], bounded: true })
       const { query, partitions, ends } = yield* start(input.source, { idleAfter: "2 seconds", whenQuiet: "hold" })
       yield* input.push("a", at(1))
@@ -179,13 +180,12 @@ describe("T7: a quiet partition", () => {
       yield* pass(1)
       expect(yield* ends).toEqual([[10, 2]])
       yield* query.drain
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 })
 
 describe("T12: a partition that appears later", () => {
-  it.effect("starts at the minimum of the others: its older rows are late, and counted", () =>
-    Effect.gen(function* () {
+  it("starts at the minimum of the others: its older rows are late, and counted", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: ["a", "b"], dynamicPartitions: true })
       const { query, partitions, ends, late } = yield* start(input.source)
       yield* input.push("a", at(1, 50))
@@ -211,11 +211,10 @@ describe("T12: a partition that appears later", () => {
       ])
       const summary = yield* query.drain
       expect(summary.ended).toBe("drained")
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("W_op stands still until it speaks", () =>
-    Effect.gen(function* () {
+  it("W_op stands still until it speaks", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: ["a"], dynamicPartitions: true })
       const slowToOpen: typeof input.source = {
         ...input.source,
@@ -235,11 +234,10 @@ describe("T12: a partition that appears later", () => {
       yield* pass(2)
       expect(yield* ends).toEqual([[10, 1]])
       yield* query.drain
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("a source that has none yet is waited for, and does not hold back the watermark once one is there", () =>
-    Effect.gen(function* () {
+  it("a source that has none yet is waited for, and does not hold back the watermark once one is there", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: [], dynamicPartitions: true })
       let asked = 0
       const emptyAtFirst: typeof input.source = {
@@ -253,21 +251,19 @@ describe("T12: a partition that appears later", () => {
       yield* pass(3)
       expect(yield* ends).toEqual([[10, 1]])
       expect((yield* query.drain).ended).toBe("drained")
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("while a source is asked for its first partitions, a drain ends the query", () =>
-    Effect.gen(function* () {
+  it("while a source is asked for its first partitions, a drain ends the query", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: [], dynamicPartitions: true })
       const { query } = yield* start(input.source)
       expect(yield* query.drain).toMatchObject({ ended: "drained", epoch: 0 })
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 })
 
 describe("T14: a reader far ahead of the slowest", () => {
-  it.effect("pauses, so that little of it is in state; it goes on when the slowest has come up", () =>
-    Effect.gen(function* () {
+  it("pauses, so that little of it is in state; it goes on when the slowest has come up", () =>
+    timed(function* () {
       const rows = Array.from({ length: 2000 }, (_, i) => i * 1000)
       const input = Memory.channel<Row>({ partitions: ["fast", "slow"], chunkRows: 10 })
       const { query, partitions } = yield* start(input.source)
@@ -293,11 +289,10 @@ describe("T14: a reader far ahead of the slowest", () => {
       yield* settle(400)
       expect((yield* partitions)["fast"].rows).toBe(2000)
       yield* query.drain
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("goes on when the slowest ends or becomes idle", () =>
-    Effect.gen(function* () {
+  it("goes on when the slowest ends or becomes idle", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: ["fast", "slow"], chunkRows: 1 })
       const { query, partitions } = yield* start(input.source, { alignment: 10, idleAfter: "2 seconds" })
       yield* input.push("slow", at(0))
@@ -309,11 +304,10 @@ describe("T14: a reader far ahead of the slowest", () => {
       expect((yield* partitions)["slow"]).toMatchObject({ idle: true })
       expect((yield* partitions)["fast"].rows).toBe(3)
       yield* query.drain
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("is drained with what it had read when it paused", () =>
-    Effect.gen(function* () {
+  it("is drained with what it had read when it paused", () =>
+    timed(function* () {
       const input = Memory.channel<Row>({ partitions: ["fast", "slow"], chunkRows: 1, replayable: false })
       const { query } = yield* start(input.source, { alignment: 10 })
       yield* input.push("slow", at(0))
@@ -324,11 +318,10 @@ describe("T14: a reader far ahead of the slowest", () => {
       const read = (yield* input.handedOut("fast")) + (yield* input.handedOut("slow"))
       expect(read).toBeLessThan(6)
       expect(summary.ledger.operators.filter((o) => o.operator === "window-1")[0].in).toBe(read)
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 
-  it.effect("of several timed streams waits only while it is ahead in all: two never wait for each other", () =>
-    Effect.gen(function* () {
+  it("of several timed streams waits only while it is ahead in all: two never wait for each other", () =>
+    timed(function* () {
       const rows = (x: number, y: number) => Array.from({ length: 20 }, (_, i) => ({ x: i * x, y: i * y }))
       const input = Memory.channel<{ x: number; y: number }>({ partitions: ["a", "b"], chunkRows: 1, bounded: true })
       const raw = EventStream.from(input.source)
@@ -354,6 +347,5 @@ describe("T14: a reader far ahead of the slowest", () => {
       yield* query.await
       expect((yield* x.rows).length).toBe(40)
       expect((yield* y.rows).length).toBe(40)
-    }).pipe(Effect.scoped, provided)
-  )
+    }))
 })

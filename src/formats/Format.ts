@@ -70,7 +70,7 @@ export interface StreamDecoder<out A> {
   readonly hungry: () => boolean
   /** Finished, and everything was taken. */
   readonly ended: () => boolean
-  /** Where the next row begins. */
+  /** Where the next row begins; right after a `drain`. */
   readonly mark: () => Mark
   /** Goes on at a mark, as if everything before it had been read; what it was fed is forgotten. */
   readonly seek: (mark: Mark) => void

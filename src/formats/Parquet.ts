@@ -87,8 +87,13 @@ export const rows: {
   name: "Parquet",
   problems: problemsOf(options.columns),
   load: Effect.gen(function* () {
-    const [parquet, codecs, table] = yield* Effect.promise(() =>
-      Promise.all([import("hyparquet"), import("./parquetCodecs.ts"), import("./parquetTable.ts")])
+    const [parquet, pages, codecs, table] = yield* Effect.promise(() =>
+      Promise.all([
+        import("hyparquet"),
+        import("hyparquet/src/column.js"),
+        import("./parquetCodecs.ts"),
+        import("./parquetTable.ts")
+      ])
     )
     const tests = schema === undefined ? undefined : testsOf(schema.ast)
     const plan: TablePlan<A> = {
@@ -96,6 +101,7 @@ export const rows: {
       ...(schema === undefined ? {} : { schema: yield* compile(schema, "values") }),
       ...(tests === undefined ? {} : { tests })
     }
-    return (file, source, from) => table.tableCursor({ parquet, codecs }, plan, file, source, from)
+    return (file, source, from) =>
+      table.tableCursor({ parquet, codecs, header: pages.parquetHeader }, plan, file, source, from)
   })
 })

@@ -3,7 +3,7 @@
  *
  * Elements are found by their commas outside strings and brackets, so that a bad one is a dead row and the next one is
  * read. An element over the limit is skipped without being held. A line break inside a string, which JSON forbids, ends
- * the string, so that one missing quote does not swallow the rest. Rows are numbered from 1.
+ * the element, so that one missing quote does not swallow the rest. Rows are numbered from 1.
  */
 import type { DeadRow } from "../model/DeadLetter.ts"
 import { Limits } from "../model/Limits.ts"
@@ -35,9 +35,8 @@ export const arrayDecoder = <A>(
   let depth = 0
   let inString = false
   let escaped = false
-  /** The first bytes of an element that is too long, and where it began, while its rest is skipped. */
+  /** The first bytes of an element that is too long, while its rest is skipped. */
   let head: Uint8Array | undefined
-  let headOffset = 0
   const keep = Math.min(limits.lineBytesMax, Limits.deadLetterBytesMax)
   let rows: Array<A> = []
   let lines: Array<number> = []
@@ -58,7 +57,10 @@ export const arrayDecoder = <A>(
     if (n > w.start) consume(n - w.start)
   }
 
-  /** Looks for the comma or bracket that ends the element at the start of the window; -1 when it is not there yet. */
+  /**
+   * Looks for the comma or bracket that ends the element at the start of the window, or the line break in a string that
+   * breaks it off; -1 when it is not there yet.
+   */
   const findEnd = (): number => {
     const { bytes, end } = w
     let i = at
@@ -70,7 +72,8 @@ export const arrayDecoder = <A>(
       if (quoted) {
         if (skipNext) skipNext = false
         else if (b === 92) skipNext = true
-        else if (b === 34 || b === 10) quoted = false
+        else if (b === 34) quoted = false
+        else if (b === 10) break
       } else if (b === 34) quoted = true
       else if (b === 123 || b === 91) nested++
       else if (b === 125 || b === 93) {
@@ -114,6 +117,7 @@ export const arrayDecoder = <A>(
   /** The element that ends before `end`, where a comma or the closing bracket is. */
   const element = (end: number): void => {
     const closing = w.bytes[end] === 93
+    const brokenOff = w.bytes[end] === 10
     const bytes = trimmed(end)
     if (head !== undefined || end - w.start > limits.lineBytesMax) buryLong()
     else if (bytes.length > 0) oneRow(bytes)
@@ -125,7 +129,8 @@ export const arrayDecoder = <A>(
       row++
     }
     consume(end + 1 - w.start)
-    state = closing ? expects.nothing : expects.element
+    // After a line break no comma has been seen: the array may end here.
+    state = closing ? expects.nothing : brokenOff ? expects.firstElement : expects.element
     reset()
   }
 
@@ -208,7 +213,6 @@ export const arrayDecoder = <A>(
     }
     if (head === undefined && w.end - w.start > limits.lineBytesMax) {
       head = w.bytes.slice(w.start, w.start + keep)
-      headOffset = w.offset
     }
     if (head !== undefined) consume(w.end - w.start)
     return false
@@ -257,7 +261,7 @@ export const arrayDecoder = <A>(
       w.start === w.end &&
       state !== expects.firstElement &&
       state !== expects.element,
-    mark: () => ({ offset: head === undefined ? w.offset : headOffset, line: row, state }),
+    mark: () => ({ offset: w.offset, line: row, state }),
     seek: (mark) => {
       w = windowAt(mark.offset)
       row = mark.line

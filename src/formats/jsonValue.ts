@@ -37,7 +37,7 @@ export const nestsDeeper = (text: string, depthMax: number): boolean => {
   return false
 }
 
-export const tooDeep = (depthMax: number): Fault => ({
+const tooDeep = (depthMax: number): Fault => ({
   reason: "too-large",
   detail: `nested deeper than ${depthMax} (jsonDepthMax)`
 })

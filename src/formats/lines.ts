@@ -66,9 +66,8 @@ export const lineDecoder = <A>(source: string, limits: RowLimits, rules: LineRul
   let starved = true
   /** Where to look for the end of the record: it is not before. */
   let scanned = 0
-  /** The first bytes of a line that is too long, and where it began, while its rest is skipped. */
+  /** The first bytes of a line that is too long, while its rest is skipped. */
   let skipping: Uint8Array | undefined
-  let skippedFrom = 0
   let rows: Array<A> = []
   let lines: Array<number> = []
   let dead: Array<DeadRow> = []
@@ -118,7 +117,6 @@ export const lineDecoder = <A>(source: string, limits: RowLimits, rules: LineRul
     const lf = scanner === undefined ? -1 : firstLf()
     if (lf >= 0 && lf - w.start <= limits.lineBytesMax) return unclosed(lf)
     skipping = w.bytes.slice(w.start, w.start + keep)
-    skippedFrom = w.offset
   }
   const unclosed = (lf: number): void => {
     const end = lf < 0 ? w.end : lf
@@ -228,7 +226,7 @@ export const lineDecoder = <A>(source: string, limits: RowLimits, rules: LineRul
     },
     hungry: () => starved && !finished,
     ended: () => finished && (broken === undefined || lost) && skipping === undefined && w.start === w.end,
-    mark: () => ({ offset: skipping === undefined ? w.offset : skippedFrom, line, state: lost ? 1 : 0 }),
+    mark: () => ({ offset: w.offset, line, state: lost ? 1 : 0 }),
     seek: (mark) => {
       w = windowAt(mark.offset)
       line = mark.line

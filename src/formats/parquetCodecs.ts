@@ -3,7 +3,7 @@
  * A page may not claim more than `Limits.parquetPageBytesMax`, whatever its header says.
  */
 import { snappyUncompress, type Compressors } from "hyparquet"
-import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib"
+import { brotliDecompressSync, crc32, gunzipSync, zstdDecompressSync } from "node:zlib"
 import { Limits } from "../model/Limits.ts"
 
 type Decompress = (input: Uint8Array, outputLength: number) => Uint8Array
@@ -28,3 +28,6 @@ export const compressors: Compressors = {
   ZSTD: bounded((input, outputLength) => zstdDecompressSync(input, { maxOutputLength: outputLength + 1 })),
   BROTLI: bounded((input, outputLength) => brotliDecompressSync(input, { maxOutputLength: outputLength + 1 }))
 }
+
+/** Checksum of a page, as Parquet has it. */
+export const checksum = (bytes: Uint8Array): number => crc32(bytes)

@@ -12,14 +12,13 @@ import type { DeadRow } from "../model/DeadLetter.ts"
 import type { Column } from "../model/Source.ts"
 import { shown } from "./shown.ts"
 import { deadRow, type Fault, type RandomAccess, type TableCursor, type TablePart } from "./Format.ts"
-import { columnOf, nestedParsers, readFlat, type Want, wantOf } from "./parquetColumn.ts"
-import type * as Codecs from "./parquetCodecs.ts"
+import { nestedParsers, type Want, wantOf } from "./parquetColumn.ts"
+import { type ColumnEngine, readGroupColumn } from "./parquetRead.ts"
 import type { RowSchema } from "./RowSchema.ts"
 
 /** The libraries, loaded. */
-export interface Engine {
+export interface Engine extends ColumnEngine {
   readonly parquet: Pick<typeof Hyparquet, "parquetMetadataAsync" | "parquetScan" | "parquetSchema">
-  readonly codecs: typeof Codecs
 }
 
 /** What to read of a file. */
@@ -185,31 +184,15 @@ export const tableCursor = <A, E>(
     return out
   }
 
-  const readColumn = ({ metadata }: Opened, index: number, tree: SchemaTree, want: Want) =>
-    reading(file, `row group ${index + 1}, column ${JSON.stringify(tree.element.name)}`, async (buffer) => {
-      const length = Number(metadata.row_groups[index].num_rows)
-      const flat = tree.children.length === 0 && tree.element.repetition_type !== "REPEATED"
-      const { element, parsers } = flat
-        ? readFlat(tree.element, want)
-        : { element: tree.element, parsers: nestedParsers }
-      const name = tree.element.name
-      const scan = await engine.parquet.parquetScan({
-        file: buffer,
-        metadata: {
-          ...metadata,
-          num_rows: metadata.row_groups[index].num_rows,
-          row_groups: [metadata.row_groups[index]],
-          schema: metadata.schema.map((e) => (e === tree.element ? element : e))
-        },
-        columns: [name],
-        compressors: engine.codecs.compressors,
-        parsers,
-        utf8: false,
-        geoparquet: false,
-        useOffsetIndex: false
-      })
-      return { column: columnOf(tree, await scan.readColumn({ column: name, rowStart: 0, rowEnd: length }), length) }
-    })
+  const readColumn = (
+    { metadata }: Opened,
+    index: number,
+    tree: SchemaTree,
+    want: Want
+  ): Effect.Effect<{ readonly column: Column } | Fault, E> =>
+    reading(file, `row group ${index + 1}, column ${JSON.stringify(tree.element.name)}`, (buffer) =>
+      readGroupColumn(engine, metadata, index, tree, want, buffer)
+    )
 
   /** Reads what is missing of a row group; what is there stays when it is interrupted. */
   const load = (file: Opened, index: number): Effect.Effect<Group | Fault, E> =>

@@ -39,6 +39,10 @@ export const Limits = {
   deadLetterBytesMax: 64 << 10,
   /** A page of a Parquet file that claims more bytes than this is corrupt. */
   parquetPageBytesMax: 256 << 20,
+  /** Bytes that the pages of one column in one row group of a Parquet file may have together, decompressed. */
+  parquetColumnBytesMax: 1 << 30,
+  /** Rows of one row group of a Parquet file, and values of one of its columns. */
+  parquetGroupRowsMax: 1 << 26,
   /** Bytes a file source reads at a time. */
   fileReadBytes: 256 << 10,
   /** Ordered lanes that files may be dealt to. */

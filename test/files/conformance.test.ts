@@ -1,6 +1,5 @@
 import { Effect, type Scope } from "effect"
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { gzipSync, zstdCompressSync } from "node:zlib"
 import { parquetWriteBuffer } from "hyparquet-writer"
@@ -14,16 +13,11 @@ import type { SourceFeatures } from "../../src/model/Source.ts"
 import { sinkConformance, type SinkUnderTest } from "../conformance/sink.ts"
 import { type Contents, sourceConformance, type SourceUnderTest } from "../conformance/source.ts"
 import { storeConformance } from "../conformance/store.ts"
-import { countingFileSystem } from "./support.ts"
-
-const folder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "tidemark-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
+import { countingFileSystem, temporaryFolder } from "./support.ts"
 
 storeConformance(
   "files",
-  Effect.map(folder, (path) => Files.store(join(path, "store")))
+  Effect.map(temporaryFolder, (path) => Files.store(join(path, "store")))
 )
 
 interface Row {
@@ -97,7 +91,7 @@ const bounded: SourceFeatures = {
 
 const made = (kind: Kind): Effect.Effect<SourceUnderTest<unknown>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const path = yield* folder
+    const path = yield* temporaryFolder
     const read = kind.read ?? ((r: Row) => r)
     for (const [name, rows] of Object.entries(inputs))
       yield* Effect.promise(() => writeFile(join(path, `${name}.${kind.extension}`), kind.write(rows)))
@@ -125,7 +119,7 @@ sourceConformance(
   "files, with bad lines",
   bounded,
   Effect.gen(function* () {
-    const path = yield* folder
+    const path = yield* temporaryFolder
     const bad = Buffer.concat([text(`{"n":1}\nnot json\n\n[1]\n{"n":2}\n`), Uint8Array.of(0xff, 10)])
     yield* Effect.promise(() => writeFile(join(path, "a.jsonl"), bad))
     yield* Effect.promise(() =>
@@ -141,7 +135,7 @@ sourceConformance(
   "files, watched",
   { ...bounded, bounded: false, endPosition: false },
   Effect.gen(function* () {
-    const path = yield* folder
+    const path = yield* temporaryFolder
     yield* Effect.promise(() => writeFile(join(path, "a.jsonl"), lines(inputs.a)))
     yield* Effect.promise(() => writeFile(join(path, "b.jsonl"), lines(inputs.b)))
     let count = 0
@@ -185,7 +179,7 @@ for (const rollBytes of [undefined, 64]) {
     `files, JSON lines, ${rollBytes === undefined ? "one file an epoch" : "rolling"}`,
     sinkFeatures,
     Effect.gen(function* () {
-      const path = join(yield* folder, "deep", "out")
+      const path = join(yield* temporaryFolder, "deep", "out")
       yield* Effect.promise(() => mkdir(path, { recursive: true }))
       const options = rollBytes === undefined ? {} : { rollBytes }
       const make = () => asTested(Files.jsonLines(path, options))
@@ -210,7 +204,7 @@ sinkConformance(
   "files, CSV",
   sinkFeatures,
   Effect.gen(function* () {
-    const path = join(yield* folder, "out")
+    const path = join(yield* temporaryFolder, "out")
     yield* Effect.promise(() => mkdir(path))
     return {
       sink: asTested(Files.csv(path)),

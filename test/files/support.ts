@@ -1,7 +1,15 @@
 /** What the tests of the files connector share: a real file system that counts what is open, and a folder for a while. */
-import { Effect } from "effect"
+import { Cause, Effect, Option, type Scope } from "effect"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { basename, join } from "node:path"
+import type { FileMeta } from "../../src/connectors/files/Files.ts"
 import { nodeFileSystem } from "../../src/connectors/files/nodeFileSystem.ts"
-import type { FileSystem } from "../../src/model/FileSystem.ts"
+import type { DeadRow } from "../../src/model/DeadLetter.ts"
+import type { SourceError } from "../../src/model/Errors.ts"
+import { FileError, type FileSystem } from "../../src/model/FileSystem.ts"
+import type { Position } from "../../src/model/Position.ts"
+import type { Source, SourceChunk } from "../../src/model/Source.ts"
 
 /** The real file system, and how many of its files are open. */
 export const countingFileSystem = (): { readonly fs: FileSystem; readonly open: () => number } => {
@@ -26,3 +34,93 @@ export const countingFileSystem = (): { readonly fs: FileSystem; readonly open: 
   }
   return { fs, open: () => open }
 }
+
+/** A folder for as long as the scope lasts. */
+export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.promise(() => mkdtemp(join(tmpdir(), "tidemark-"))),
+  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+)
+
+/** The real file system, of which the call number `failing` (from 0), and with `onwards` all after it, do not happen. */
+export const failingFileSystem = (
+  failing: number,
+  onwards = true
+): { readonly fs: FileSystem; readonly calls: () => number } => {
+  let calls = 0
+  const guarded = <A>(name: string, path: string, effect: Effect.Effect<A, FileError>): Effect.Effect<A, FileError> =>
+    Effect.suspend(() => {
+      const n = calls++
+      const fails = onwards ? n >= failing : n === failing
+      return fails
+        ? Effect.fail(new FileError({ code: "Other", operation: name, path, message: `${name} ${path}: planted` }))
+        : effect
+    })
+  const real = nodeFileSystem
+  const fs: FileSystem = {
+    open: (path, mode) =>
+      Effect.map(guarded("open", path, real.open(path, mode)), (file) => ({
+        read: (offset, length) => guarded("read", path, file.read(offset, length)),
+        append: (bytes) => guarded("write", path, file.append(bytes)),
+        sync: guarded("fsync", path, file.sync),
+        info: guarded("stat", path, file.info),
+        close: file.close
+      })),
+    info: (path) => guarded("stat", path, real.info(path)),
+    readDirectory: (path) => guarded("list", path, real.readDirectory(path)),
+    makeDirectory: (path) => guarded("mkdir", path, real.makeDirectory(path)),
+    syncDirectory: (path) => guarded("fsync", path, real.syncDirectory(path)),
+    link: (existing, name) => guarded("link", name, real.link(existing, name)),
+    rename: (from, to) => guarded("rename", to, real.rename(from, to)),
+    unlink: (path) => guarded("unlink", path, real.unlink(path))
+  }
+  return { fs, calls: () => calls }
+}
+
+/** Everything that a lane gives, and its positions after each chunk. */
+export interface Reading<A> {
+  readonly rows: ReadonlyArray<A>
+  readonly lines: ReadonlyArray<string>
+  readonly dead: ReadonlyArray<DeadRow>
+  readonly positions: ReadonlyArray<Position>
+}
+
+/** The rows of a chunk, from its columns where it has only these. */
+const rowsOf = <A>(chunk: SourceChunk<A>): ReadonlyArray<A> =>
+  chunk.rows ??
+  Array.from(
+    { length: chunk.length },
+    (_, i) => Object.fromEntries(Object.entries(chunk.columns ?? {}).map(([name, column]) => [name, column[i]])) as A
+  )
+
+/** Reads a lane to its end, or until `enough` items came. */
+export const readLane = <A>(
+  source: Source<A, FileMeta, SourceError>,
+  options: { readonly lane?: string; readonly from?: Position; readonly rows?: number; readonly enough?: number } = {}
+): Effect.Effect<Reading<A>, SourceError> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const cursor = yield* source.open(options.lane ?? "lane-0", Option.fromUndefinedOr(options.from))
+      const out = {
+        rows: [] as Array<A>,
+        lines: [] as Array<string>,
+        dead: [] as Array<DeadRow>,
+        positions: [] as Array<Position>
+      }
+      while (out.rows.length + out.dead.length < (options.enough ?? Number.POSITIVE_INFINITY)) {
+        const pulled = yield* Effect.result(cursor.pull({ rows: options.rows ?? 1024, bytes: 1 << 20 }))
+        if (pulled._tag === "Failure") {
+          if (Cause.isDone(pulled.failure)) break
+          return yield* Effect.fail(pulled.failure)
+        }
+        const chunk = pulled.success
+        for (const d of chunk.dead ?? []) out.dead.push({ ...d, before: out.rows.length + d.before })
+        for (let i = 0; i < chunk.length; i++) {
+          const meta = chunk.meta?.(i)
+          out.lines.push(`${basename(meta?.file ?? "")}:${meta?.line}`)
+        }
+        out.rows.push(...rowsOf(chunk))
+        out.positions.push(chunk.next)
+      }
+      return out
+    })
+  )

@@ -15,6 +15,7 @@ export type Compression = "auto" | "none" | "gzip" | "zstd"
 /** What a read gives: bytes, or that there are no more, or why there are none although the file is not at its end. */
 export type Block = { readonly bytes: Uint8Array } | { readonly broken: string } | "end"
 
+/** The bytes of one file, block by block. One read at a time; an interrupted one is done again by the next. */
 export interface ByteStream {
   readonly read: Effect.Effect<Block, FileError>
 }

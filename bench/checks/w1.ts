@@ -13,7 +13,7 @@ const { values } = parseArgs({
   }
 })
 const peers = process.env["TIDEMARK_PEERS"] ?? "../shared/peers"
-const bench = [...fromSource, "bench/main.ts"]
+const bench = ["--min-semi-space-size=16", ...fromSource, "bench/main.ts"]
 const size = ["--parallelism", values.parallelism]
 const contestants: { readonly [name: string]: readonly [string, ReadonlyArray<string>] } = {
   w1: [process.execPath, [...bench, "w1", ...size]],

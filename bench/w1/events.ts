@@ -6,8 +6,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Sink } from "../../src/model/Sink.ts"
-import { position } from "../../src/model/Position.ts"
-import type { Source, SourceChunk } from "../../src/model/Source.ts"
+import { type Position, position } from "../../src/model/Position.ts"
+import type { Column, Source, SourceChunk } from "../../src/model/Source.ts"
 
 export const partitions = 4
 const keys = 10_000
@@ -28,18 +28,41 @@ export interface W1Event {
   readonly ts: number
 }
 
+/** A chunk and its columns as classes: literals that outlive a scavenge are made old, and keep their columns (ADR 5). */
+class W1Columns {
+  readonly key: Int32Array
+  readonly value: Float64Array
+  readonly ts: Float64Array
+  constructor(rows: number) {
+    this.key = new Int32Array(rows)
+    this.value = new Float64Array(rows)
+    this.ts = new Float64Array(rows)
+  }
+}
+class W1Chunk implements SourceChunk<W1Event> {
+  readonly length: number
+  readonly columns: { readonly [field: string]: Column }
+  readonly next: Position
+  readonly bytes: number
+  constructor(columns: W1Columns, next: Position) {
+    this.length = columns.ts.length
+    this.columns = columns as unknown as { readonly [field: string]: Column }
+    this.next = next
+    this.bytes = this.length * 20
+  }
+}
+
 /** The next `rows` events of a partition, from its event number `from` (the event's i is from * 4 + partition). */
 export const w1Chunk = (partition: number, from: number, rows: number): SourceChunk<W1Event> => {
-  const key = new Int32Array(rows)
-  const value = new Float64Array(rows)
-  const ts = new Float64Array(rows)
+  const columns = new W1Columns(rows)
+  const { key, value, ts } = columns
   for (let r = 0; r < rows; r++) {
     const i = (from + r) * partitions + partition
     key[r] = mix(i) % keys
     value[r] = i % 1000
     ts[r] = base + Math.floor(i / 10) - (mix((i ^ 0x9e3779b9) >>> 0) % 2001)
   }
-  return { length: rows, columns: { key, value, ts }, next: position(String(from + rows)), bytes: rows * 20 }
+  return new W1Chunk(columns, position(String(from + rows)))
 }
 
 /** Events of one partition when there are `events` in all. */

@@ -48,7 +48,10 @@ export const runPlain = (events: number, parallelism: number, chunkRows = 1024):
     const generator = new WatermarkGenerator(spec, false)
     const target = {
       push: (chunk: RowChunk): void => {
-        exchange.deal(chunk, (receiver, batch) => windows[receiver].process(p, batch, output))
+        exchange.deal(chunk, (receiver, batch) => {
+          windows[receiver].process(p, batch, output)
+          batch.release()
+        })
       }
     }
     const operator = eventTimeOperator("time", generator, new Counters(), () => 0, () => undefined, target)

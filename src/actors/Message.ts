@@ -3,11 +3,14 @@
  */
 
 /** Rows of one edge, and, when known, the sender's watermark after them. */
-export interface Data<T> {
-  readonly tag: "data"
+export class Data<T> {
+  readonly tag = "data"
   readonly payload: T
   /** The sender's watermark after these rows, or undefined when more rows of the same step follow. */
-  watermark: number | undefined
+  watermark: number | undefined = undefined
+  constructor(payload: T) {
+    this.payload = payload
+  }
 }
 
 /** No row with a lower event time will be on time any more, from this sender. */

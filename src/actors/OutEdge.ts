@@ -3,7 +3,7 @@
  * the last chunk with the watermark that holds after it. So no watermark overtakes a row (rule T13).
  */
 import type { Edge } from "./Edge.ts"
-import type { Data, Message, Sized } from "./Message.ts"
+import { Data, type Message, type Sized } from "./Message.ts"
 
 /** Something that has a watermark: a generator, or a task. */
 export interface HasWatermark {
@@ -27,7 +27,7 @@ export class OutEdge {
   }
 
   stage(payload: Sized): void {
-    this.#staged.push({ tag: "data", payload, watermark: undefined })
+    this.#staged.push(new Data(payload))
   }
 
   get isStaged(): boolean {
@@ -35,17 +35,32 @@ export class OutEdge {
   }
 
   /** Moves what is staged, and the watermark if it rose, to `to`, in order. */
-  collect(to: Array<{ readonly edge: Edge; readonly message: Message<Sized> }>): void {
+  collect(to: Outbox): void {
     let watermark = Infinity
     for (const source of this.#sources) watermark = Math.min(watermark, source.watermark)
     const rose = watermark !== Infinity && watermark > this.#sent
     if (rose) this.#sent = watermark
     const staged = this.#staged
-    for (let i = 0; i < staged.length; i++) {
-      if (rose && i === staged.length - 1) staged[i].watermark = watermark
-      to.push({ edge: this.edge, message: staged[i] })
-    }
-    if (rose && staged.length === 0) to.push({ edge: this.edge, message: { tag: "watermark", watermark } })
+    const last = staged.length - 1
+    if (rose && last >= 0) staged[last].watermark = watermark
+    for (let i = 0; i <= last; i++) to.add(this.edge, staged[i])
+    if (rose && last < 0) to.add(this.edge, { tag: "watermark", watermark })
     staged.length = 0
+  }
+}
+
+/** Messages about to be sent, in order; one per task, used again and again. */
+export class Outbox {
+  readonly edges: Array<Edge> = []
+  readonly messages: Array<Message<Sized>> = []
+
+  add(edge: Edge, message: Message<Sized>): void {
+    this.edges.push(edge)
+    this.messages.push(message)
+  }
+
+  clear(): void {
+    this.edges.length = 0
+    this.messages.length = 0
   }
 }

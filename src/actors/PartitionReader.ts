@@ -23,7 +23,7 @@ import { OperatorFailure } from "../streams/Stateless.ts"
 import type { Chain } from "./Chain.ts"
 import { Inbox, type Edge } from "./Edge.ts"
 import type { Lanes } from "./Lanes.ts"
-import type { Data, Message, Sized } from "./Message.ts"
+import { Data, type Message, type Sized } from "./Message.ts"
 import { pushInto, type Report, type Task } from "./Task.ts"
 import type { ReadySource } from "./Topology.ts"
 
@@ -66,8 +66,15 @@ export interface ReaderStatus {
 /** Turns of the scheduler that a drain gives a pull before it takes it to be waiting. */
 const drainTurns = 16
 
-interface Pulled extends Sized {
+class Pulled implements Sized {
   readonly chunk: SourceChunk<unknown>
+  readonly length: number
+  readonly bytes: number
+  constructor(chunk: SourceChunk<unknown>, length: number) {
+    this.chunk = chunk
+    this.length = length
+    this.bytes = chunk.bytes
+  }
 }
 
 /** The actor of one partition. */
@@ -187,8 +194,8 @@ export class PartitionReader {
         const chunk = exit.value
         const length = chunk.length + (chunk.dead?.length ?? 0)
         if (chunk.length > Limits.chunkRowsMax) return yield* Effect.fail(self.#tooMany(chunk.length))
-        const payload: Pulled = { chunk, length, bytes: chunk.bytes }
-        yield* self.#pulled.offer({ tag: "data", payload, watermark: undefined })
+        const payload = new Pulled(chunk, length)
+        yield* self.#pulled.offer(new Data(payload))
         if (self.#drained) return
       }
     })

@@ -14,10 +14,9 @@ import type { Prepared } from "../model/Sink.ts"
 import { Counters } from "../streams/Counters.ts"
 import { type ChunkTarget, OperatorFailure } from "../streams/Stateless.ts"
 import { AggregateFault } from "../streams/UserCode.ts"
-import type { Edge } from "./Edge.ts"
 import { jsonText, textOf } from "./JsonText.ts"
 import type { Message, Sized } from "./Message.ts"
-import type { HasWatermark, OutEdge } from "./OutEdge.ts"
+import { type HasWatermark, type OutEdge, Outbox } from "./OutEdge.ts"
 
 /** What a task tells the coordinator when a barrier has passed it. */
 export interface Report {
@@ -131,14 +130,27 @@ export class Task implements HasWatermark {
     while (this.pending.length > 0) yield* this.pending.shift() as PendingEffect
   })
 
+  readonly #outbox = new Outbox()
+
   /** Sends all that is staged, with watermarks. Waits where an edge is full. */
   readonly flush: Effect.Effect<void> = Effect.suspend(() => {
-    const messages: Array<{ readonly edge: Edge; readonly message: Message<Sized> }> = []
-    for (const out of this.out) out.collect(messages)
+    const outbox = this.#outbox
+    for (const out of this.out) out.collect(outbox)
+    const { edges, messages } = outbox
     let i = 0
-    while (i < messages.length && messages[i].edge.tryOffer(messages[i].message)) i++
-    return i === messages.length ? Effect.void : sendFrom(messages, i)
+    while (i < messages.length && edges[i].tryOffer(messages[i])) i++
+    if (i < messages.length) return this.#sendFrom(i)
+    outbox.clear()
+    return Effect.void
   })
+
+  #sendFrom(from: number): Effect.Effect<void> {
+    const outbox = this.#outbox
+    return Effect.gen(function* () {
+      for (let i = from; i < outbox.messages.length; i++) yield* outbox.edges[i].offer(outbox.messages[i])
+      outbox.clear()
+    })
+  }
 
   /** Sends one control message on every edge. */
   broadcast(message: Message<Sized>): Effect.Effect<void> {
@@ -158,14 +170,6 @@ const placeOf = (thrown: unknown, task: string, lanes: LaneNames): string | unde
   const of = lane < 0 ? "the results before it" : `partition ${lanes.partition(lane)}`
   return `the function of ${operator} threw on row ${ordinal} of ${of}`
 }
-
-const sendFrom = (
-  messages: ReadonlyArray<{ readonly edge: Edge; readonly message: Message<Sized> }>,
-  from: number
-): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    for (let i = from; i < messages.length; i++) yield* messages[i].edge.offer(messages[i].message)
-  })
 
 /** Makes a chunk and pushes it into operators; what user code throws becomes a failure of the effect. */
 export const pushInto = (task: Task, target: ChunkTarget, make: () => RowChunk): Effect.Effect<void, unknown> => {

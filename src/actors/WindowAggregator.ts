@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { RowChunk } from "../model/RowChunk.ts"
-import type { KeyedBatch, KeyedOperator, OperatorOutput } from "../streams/KeyedBatch.ts"
+import { KeyedBatch, type KeyedOperator, type OperatorOutput } from "../streams/KeyedBatch.ts"
 import type { Counters } from "../streams/Counters.ts"
 import type { DedupeNode, RunningNode, WindowNode } from "../streams/Plan.ts"
 import { DedupeState } from "../streams/state/DedupeState.ts"
@@ -160,6 +160,7 @@ export class WindowAggregator {
       switch (message.tag) {
         case "data": {
           yield* this.#step(() => this.operator.process(edge.index, message.payload as never, this.#output))
+          if (message.payload instanceof KeyedBatch) message.payload.release()
           if (message.watermark !== undefined) yield* this.#advance(this.#alignment.watermark(edge, message.watermark))
           else if (this.task.out.some((out) => out.isStaged)) yield* this.task.flush
           break

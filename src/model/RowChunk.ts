@@ -171,10 +171,18 @@ const rowsFromColumns = (columns: { readonly [field: string]: Column }, n: numbe
   const rows = new Array<unknown>(n)
   for (let i = 0; i < n; i++) {
     const row: { [field: string]: unknown } = {}
-    for (let c = 0; c < names.length; c++) row[names[c]] = cols[c][i]
+    for (let c = 0; c < names.length; c++) {
+      if (names[c] === "__proto__") defineOwn(row, names[c], cols[c][i])
+      else row[names[c]] = cols[c][i]
+    }
     rows[i] = row
   }
   return rows
+}
+
+/** A field whose name would otherwise set the prototype. */
+const defineOwn = (row: object, name: string, value: unknown): void => {
+  Object.defineProperty(row, name, { value, enumerable: true, configurable: true, writable: true })
 }
 
 const gather = <T>(from: ReadonlyArray<T>, indices: Int32Array, n: number): Array<T> => {
@@ -194,7 +202,7 @@ const gatherColumns = (
   indices: Int32Array,
   n: number
 ): { readonly [field: string]: Column } => {
-  const out: { [field: string]: Column } = {}
+  const out = Object.create(null) as { [field: string]: Column }
   for (const name of Object.keys(columns)) {
     const col = columns[name]
     if (col instanceof Float64Array) out[name] = gatherNumbers(col, indices, n)

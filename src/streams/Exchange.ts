@@ -5,8 +5,8 @@
  */
 import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
 import type { Column } from "../model/Source.ts"
-import type { AggregateInput, AggregateSpec, BatchOrder } from "./aggregates/Aggregate.ts"
-import { batchOrder, type KeyedBatch } from "./KeyedBatch.ts"
+import type { AggregateInput, AggregateSpec } from "./aggregates/Aggregate.ts"
+import { type BatchColumns, BatchPool, batchOrder, KeyedBatch } from "./KeyedBatch.ts"
 import { hashKey, KeyDictionary, keyProblem, receiverOf } from "./KeyDictionary.ts"
 import type { KeyColumnSpec, RowValue } from "./Plan.ts"
 import { valuesBy } from "./UserCode.ts"
@@ -80,17 +80,28 @@ export interface KeyedExchangeOptions {
 export class KeyedExchange {
   readonly #o: KeyedExchangeOptions
   readonly #dictionary: KeyDictionary
+  readonly #pool = new BatchPool()
+  /** What the aggregates read, each once however many read it, and where each finds its own. */
+  readonly #distinct: ReadonlyArray<AggregateInput>
+  readonly #inputOf: ReadonlyArray<number>
   #entries = new Int32Array(1024)
 
   constructor(options: KeyedExchangeOptions) {
     this.#o = options
+    const distinct: Array<AggregateInput> = []
+    this.#inputOf = options.aggregates.map(({ input }) => {
+      if (input === undefined) return -1
+      const known = distinct.findIndex((other) => sameInput(other, input))
+      return known >= 0 ? known : distinct.push(input) - 1
+    })
+    this.#distinct = distinct
     this.#dictionary = new KeyDictionary(options.key.length, options.receivers)
   }
 
   /** Deals a chunk: `send` is called at most once per receiver. Returns the rows refused, ascending by index. */
   deal(chunk: RowChunk, send: (receiver: number, batch: KeyedBatch) => void): ReadonlyArray<RefusedRow> {
     const n = chunk.length
-    const { receivers, aggregates, key } = this.#o
+    const { receivers, key } = this.#o
     this.#dictionary.renew()
     let refused: Map<number, RefusedRow> | undefined
     const refuse = (reason: RefusedRow["reason"]) => (index: number, detail: string) => {
@@ -98,9 +109,7 @@ export class KeyedExchange {
       if (!refused.has(index)) refused.set(index, { index, reason, detail })
     }
     const columns = key.map((column) => valuesOf(chunk, column.value))
-    const inputs = aggregates.map((spec) =>
-      spec.input === undefined ? undefined : inputOf(chunk, spec.input, refuse("aggregate-input"))
-    )
+    const inputs = this.#distinct.map((input) => inputOf(chunk, input, refuse("aggregate-input")))
     if (this.#entries.length < n) this.#entries = new Int32Array(n)
     const entries = this.#entries
     const sizes = new Int32Array(receivers)
@@ -130,70 +139,88 @@ export class KeyedExchange {
     }
   }
 
-  /** One receiver, nothing refused: the chunk's own columns go, uncopied. */
-  #whole(chunk: RowChunk, inputs: ReadonlyArray<Column | undefined>): KeyedBatch {
+  /** The columns of the aggregates, from those that differ. */
+  #spread(inputs: ReadonlyArray<Column>): ReadonlyArray<Column | undefined> {
+    return this.#inputOf.map((i) => (i < 0 ? undefined : inputs[i]))
+  }
+
+  /** One receiver, nothing refused: times and inputs go uncopied. */
+  #whole(chunk: RowChunk, inputs: ReadonlyArray<Column>): KeyedBatch {
     const n = chunk.length
-    return {
-      length: n,
-      delta: this.#dictionary.takeDelta(0),
-      numbers: this.#entries.slice(0, n),
-      times: chunk.times,
-      watermarks: chunk.watermarks,
-      inputs,
-      rows: this.#o.needsRows ? chunk.rows : undefined,
-      order: this.#o.needsOrder ? batchOrder(chunk.times, chunk.order, n, (j) => j) : undefined,
-      bytes: n * (20 + inputs.length * 8) + (this.#o.needsRows ? chunk.bytes : 0)
-    }
+    const { needsRows, needsOrder } = this.#o
+    const columns = this.#pool.take(n)
+    columns.numbers.set(n === this.#entries.length ? this.#entries : this.#entries.subarray(0, n))
+    columns.watermarks.set(chunk.watermarks)
+    return new KeyedBatch(
+      n,
+      this.#dictionary.takeDelta(0),
+      chunk.times,
+      columns,
+      this.#pool,
+      this.#spread(inputs),
+      needsRows ? chunk.rows : undefined,
+      needsOrder ? batchOrder(chunk.times, chunk.order, n, (j) => j) : undefined,
+      n * (20 + inputs.length * 8) + (needsRows ? chunk.bytes : 0)
+    )
   }
 
   #split(
     chunk: RowChunk,
-    inputs: ReadonlyArray<Column | undefined>,
+    inputs: ReadonlyArray<Column>,
     sizes: Int32Array,
     send: (receiver: number, batch: KeyedBatch) => void
   ): void {
     const n = chunk.length
     const picks = Array.from(sizes, (size) => new Int32Array(size))
-    const numbers = Array.from(sizes, (size) => new Int32Array(size))
+    const columns = Array.from(sizes, (size) => (size === 0 ? undefined : this.#pool.take(size)))
     const at = new Int32Array(sizes.length)
     const { receivers, numbers: own } = this.#dictionary
+    const { watermarks } = chunk
+    const timed = watermarks.length > 0
     for (let i = 0; i < n; i++) {
       const entry = this.#entries[i]
       if (entry < 0) continue
       const receiver = receivers[entry]
       const j = at[receiver]++
+      const mine = columns[receiver] as BatchColumns
       picks[receiver][j] = i
-      numbers[receiver][j] = own[entry]
+      mine.numbers[j] = own[entry]
+      if (timed) mine.watermarks[j] = watermarks[i]
     }
     for (let receiver = 0; receiver < sizes.length; receiver++) {
-      if (sizes[receiver] > 0) send(receiver, this.#part(chunk, inputs, receiver, picks[receiver], numbers[receiver]))
+      const mine = columns[receiver]
+      if (mine !== undefined) send(receiver, this.#part(chunk, inputs, receiver, picks[receiver], mine))
     }
   }
 
   #part(
     chunk: RowChunk,
-    inputs: ReadonlyArray<Column | undefined>,
+    inputs: ReadonlyArray<Column>,
     receiver: number,
     pick: Int32Array,
-    numbers: Int32Array
+    columns: BatchColumns
   ): KeyedBatch {
     const n = pick.length
+    const { needsRows, needsOrder } = this.#o
     const times = chunk.times.length === 0 ? chunk.times : gather(chunk.times, pick)
-    let order: BatchOrder | undefined
-    if (this.#o.needsOrder) order = batchOrder(times, chunk.order, n, (j) => pick[j])
-    return {
-      length: n,
-      delta: this.#dictionary.takeDelta(receiver),
-      numbers,
+    const gathered = inputs.map((input) => gatherColumn(input, pick))
+    return new KeyedBatch(
+      n,
+      this.#dictionary.takeDelta(receiver),
       times,
-      watermarks: chunk.watermarks.length === 0 ? chunk.watermarks : gather(chunk.watermarks, pick),
-      inputs: inputs.map((input) => (input === undefined ? undefined : gatherColumn(input, pick))),
-      rows: this.#o.needsRows ? gatherColumn(chunk.rows, pick) as ReadonlyArray<unknown> : undefined,
-      order,
-      bytes: n * (20 + inputs.length * 8) + (this.#o.needsRows ? Math.ceil((chunk.bytes * n) / chunk.length) : 0)
-    }
+      columns,
+      this.#pool,
+      this.#spread(gathered),
+      needsRows ? (gatherColumn(chunk.rows, pick) as ReadonlyArray<unknown>) : undefined,
+      needsOrder ? batchOrder(times, chunk.order, n, (j) => pick[j]) : undefined,
+      n * (20 + inputs.length * 8) + (needsRows ? Math.ceil((chunk.bytes * n) / chunk.length) : 0)
+    )
   }
 }
+
+const sameInput = (a: AggregateInput, b: AggregateInput): boolean =>
+  a.type === b.type &&
+  (a.value === b.value || (a.value?.field !== undefined && a.value.field === b.value?.field))
 
 const gather = (from: Float64Array, pick: Int32Array): Float64Array => {
   const out = new Float64Array(pick.length)

@@ -110,11 +110,18 @@ export class TupleIndex {
 }
 
 /** The keys that a batch speaks of for the first time: numbers `first..first + keys.length)` of a generation. */
-export interface KeyDelta {
+export class KeyDelta {
   readonly generation: number
   readonly first: number
   readonly keys: ReadonlyArray<KeyTuple>
+  constructor(generation: number, first: number, keys: ReadonlyArray<KeyTuple>) {
+    this.generation = generation
+    this.first = first
+    this.keys = keys
+  }
 }
+
+const noKeys: ReadonlyArray<KeyTuple> = Object.freeze([])
 
 /** The sender's side: one per exchange port of a task. */
 export class KeyDictionary {
@@ -189,10 +196,11 @@ export class KeyDictionary {
 
   /** What `receiver` has not been told yet; telling it is the caller's duty. */
   takeDelta(receiver: number): KeyDelta {
-    // Always a new list: the delta waits in a queue while the next keys are found.
+    // Never the list that grows: the delta waits in a queue while the next keys are found.
     const keys = this.#fresh[receiver]
+    if (keys.length === 0) return new KeyDelta(this.#generation, this.#sizes[receiver], noKeys)
     this.#fresh[receiver] = []
-    return { generation: this.#generation, first: this.#sizes[receiver] - keys.length, keys }
+    return new KeyDelta(this.#generation, this.#sizes[receiver] - keys.length, keys)
   }
 }
 

@@ -7,8 +7,13 @@ import type { Column } from "../model/Source.ts"
 import type { BatchOrder } from "./aggregates/Aggregate.ts"
 import type { KeyDelta } from "./KeyDictionary.ts"
 
-/** The message of a hash exchange: one column a field, one entry a row. */
-export interface KeyedBatch {
+/**
+ * The message of a hash exchange: one column a field, one entry a row; columns may be longer than `length`.
+ *
+ * A class, since V8 moves what object literals make straight to the old generation once some of it has survived, and
+ * dead batches there kept all they referred to alive (ADR 5).
+ */
+export class KeyedBatch {
   readonly length: number
   readonly delta: KeyDelta
   /** The sender's number of each row's key. */
@@ -21,6 +26,62 @@ export interface KeyedBatch {
   readonly rows: ReadonlyArray<unknown> | undefined
   readonly order: BatchOrder | undefined
   readonly bytes: number
+  readonly #columns: BatchColumns
+  readonly #pool: BatchPool
+
+  constructor(
+    length: number,
+    delta: KeyDelta,
+    times: Float64Array,
+    columns: BatchColumns,
+    pool: BatchPool,
+    inputs: ReadonlyArray<Column | undefined>,
+    rows: ReadonlyArray<unknown> | undefined,
+    order: BatchOrder | undefined,
+    bytes: number
+  ) {
+    this.length = length
+    this.delta = delta
+    this.times = times
+    this.numbers = columns.numbers
+    this.watermarks = columns.watermarks
+    this.inputs = inputs
+    this.rows = rows
+    this.order = order
+    this.bytes = bytes
+    this.#columns = columns
+    this.#pool = pool
+  }
+
+  /** Gives the columns back to the sender. Only the receiver calls it, once, when it needs nothing of the batch any more. */
+  release(): void {
+    this.#pool.give(this.#columns)
+  }
+}
+
+/** Columns that a sender fills again once a receiver is done with them. */
+export class BatchColumns {
+  readonly numbers: Int32Array
+  readonly watermarks: Float64Array
+  constructor(rows: number) {
+    this.numbers = new Int32Array(rows)
+    this.watermarks = new Float64Array(rows)
+  }
+}
+
+/** The columns of one sender that are not on their way; bounded by what its edges can hold. */
+export class BatchPool {
+  readonly #free: Array<BatchColumns> = []
+
+  /** Columns for at least `rows` rows; what they hold is anything. */
+  take(rows: number): BatchColumns {
+    const columns = this.#free.pop()
+    return columns !== undefined && columns.numbers.length >= rows ? columns : new BatchColumns(rows)
+  }
+
+  give(columns: BatchColumns): void {
+    this.#free.push(columns)
+  }
 }
 
 /** What a keyed operator does with rows; the fiber shell round it moves the messages. */

@@ -82,8 +82,7 @@ export class GlobalState implements KeyedOperator<KeyedBatch> {
       this.#results.add(state.slots.ids[slot], globalWindow.start, globalWindow.end, state, slot)
     }
     this.#counters.settled += state.rows()
-    const chunk = this.#results.take(sent)
-    if (chunk !== undefined) out.emit(chunk)
+    this.#results.emit(sent, out)
   }
 
   barrier(out: OperatorOutput): void {
@@ -95,8 +94,7 @@ export class GlobalState implements KeyedOperator<KeyedBatch> {
     }
     state.changed.clear()
     this.#counters.settled = state.rows()
-    const chunk = this.#results.take(this.#watermark)
-    if (chunk !== undefined) out.emit(chunk)
+    this.#results.emit(this.#watermark, out)
   }
 
   held(): number {

@@ -138,8 +138,7 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
       if (end > watermark) this.#ends.push(end, session)
       else this.#close(session, end)
     }
-    const chunk = this.#results.take(sent)
-    if (chunk !== undefined) out.emit(chunk)
+    this.#results.emit(sent, out)
   }
 
   #close(session: Session, end: number): void {

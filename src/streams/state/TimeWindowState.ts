@@ -169,8 +169,7 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
       this.#refreshNextEnd()
     }
     this.#watermark = watermark
-    const chunk = this.#results.take(sent)
-    if (chunk !== undefined) out.emit(chunk)
+    this.#results.emit(sent, out)
     this.#expire()
   }
 
@@ -240,8 +239,7 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
       }
     }
     for (const [start, ids] of windows) this.#emitKeys(start, ids)
-    const chunk = this.#results.take(sent)
-    if (chunk !== undefined) out.emit(chunk)
+    this.#results.emit(sent, out)
   }
 
   #emitKeys(start: number, ids: ReadonlySet<number>): void {

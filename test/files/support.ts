@@ -1,6 +1,6 @@
 /** What the tests of the files connector share: a real file system that counts what is open, and a folder for a while. */
-import { Cause, Effect, Option, type Scope } from "effect"
-import { mkdtemp, rm } from "node:fs/promises"
+import { Cause, Effect, Exit, Option, type Scope } from "effect"
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import type { FileMeta } from "../../src/connectors/files/Files.ts"
@@ -124,3 +124,34 @@ export const readLane = <A>(
       return out
     })
   )
+
+/** Runs an effect with a scope of its own. */
+export const run = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Promise<A> =>
+  Effect.runPromise(Effect.scoped(effect))
+
+/** A promise as an effect that does not fail. */
+export const promise = <A>(f: () => Promise<A>): Effect.Effect<A> => Effect.promise(f)
+
+/** A new folder with these files. */
+export const folderWith = (files: {
+  readonly [name: string]: string | Uint8Array
+}): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const path = yield* temporaryFolder
+    for (const [name, content] of Object.entries(files)) {
+      yield* promise(() => mkdir(join(path, name, ".."), { recursive: true }))
+      yield* promise(() => writeFile(join(path, name), content))
+    }
+    return path
+  })
+
+/** JSON lines of the numbers from `from` to before `to`. */
+export const numbered = (from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, i) => `{"n":${from + i}}\n`).join("")
+
+/** What stands in `n`, or in `value`, of each row. */
+export const values = (rows: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
+  rows.map((r) => (r as { n?: unknown }).n ?? (r as { value?: unknown }).value)
+
+/** The error that an effect failed with. */
+export const failure = <E>(exit: Exit.Exit<unknown, E>): E => Option.getOrThrow(Exit.findErrorOption(exit))

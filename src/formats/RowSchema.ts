@@ -184,7 +184,18 @@ const fieldsOf = (encoded: SchemaAST.AST): ReadonlyArray<EncodedField> | undefin
   return out
 }
 
-/** Compiles a schema for one carrier. Loads Effect's schema modules when it runs, not before. */
+const codecOf = <A>(modules: Modules, schema: RowCodec<A>, carrier: Carrier): RowCodec<A> => {
+  try {
+    return carried(modules, schema, carrier) as RowCodec<A>
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new Error(`the schema has a field that has no form in ${carrier === "text" ? "CSV" : "JSON"}: ${why}`, {
+      cause: error
+    })
+  }
+}
+
+/** Compiles a schema for one carrier; dies with an `Error` when it has no form there. Loads Effect's schema modules when it runs, not before. */
 export const compile = <A>(schema: RowCodec<A>, carrier: Carrier): Effect.Effect<RowSchema<A>> =>
   Effect.promise(async () => {
     const [S, AST, Parser, Issue, JIT] = await Promise.all([
@@ -194,7 +205,7 @@ export const compile = <A>(schema: RowCodec<A>, carrier: Carrier): Effect.Effect
       import("effect/SchemaIssue"),
       import("effect/schema/SchemaJITCompiler")
     ])
-    const codec = carried({ S, AST }, schema, carrier) as RowCodec<A>
+    const codec = codecOf({ S, AST }, schema, carrier)
     JIT.enable(codec.ast)
     JIT.enable(AST.flip(codec.ast))
     const format = Issue.makeFormatterDefault()

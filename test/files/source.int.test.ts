@@ -339,6 +339,21 @@ describe("options", () => {
     expect(Files.source({ path: "./in/*.json", format }).name).toBe("files ./in/*.json")
   })
 
+  it("a schema that CSV cannot carry is an error that says so", async () => {
+    class Own {
+      readonly x = 1
+    }
+    const format = Csv.rows(Schema.Struct({ a: Schema.instanceOf(Own) }))
+    await run(
+      Effect.gen(function* () {
+        const path = yield* folderWith({ "a.csv": "a\n1\n" })
+        const error = failure(yield* Effect.exit(readLane(Files.source({ path, format }))))
+        expect(error.message).toMatch(/CSV cannot be read: the schema has a field that has no form in CSV/)
+        expect(error.retryable).toBe(false)
+      })
+    )
+  })
+
   it("limits and the schema reach the decoder", async () => {
     await run(
       Effect.gen(function* () {

@@ -72,6 +72,15 @@ const failed =
       cause: error
     })
 
+/** A schema that asks for what the format cannot carry. */
+const unloadable = (name: string, defect: unknown): SinkError =>
+  new SinkError({
+    connector: name,
+    retryable: false,
+    message: `${name}: ${defect instanceof Error ? defect.message : String(defect)}`,
+    cause: defect
+  })
+
 /** Takes away the parts of a writer, and then the markers that would say they are there. */
 const removeOutput = (
   fs: FileSystemContract,
@@ -93,10 +102,10 @@ const makeWriter = (
   target: Target,
   fs: FileSystemContract,
   context: WriterContext
-): Effect.Effect<SinkWriter<unknown, SinkError>, FileError, Scope> =>
+): Effect.Effect<SinkWriter<unknown, SinkError>, FileError | SinkError, Scope> =>
   Effect.gen(function* () {
     const { folder, staging, encoding, rollBytes } = target
-    const encoder = yield* encoding.load
+    const encoder = yield* Effect.catchDefect(encoding.load, (defect) => Effect.fail(unloadable(target.name, defect)))
     yield* makeFolder(fs, staging)
     if (target.startOver) yield* removeOutput(fs, target, context)
     const token = `${((yield* Random.nextInt) >>> 0).toString(36)}${((yield* Random.nextInt) >>> 0).toString(36)}`

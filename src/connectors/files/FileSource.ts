@@ -159,6 +159,15 @@ const listFailed =
       cause: error
     })
 
+/** A format that cannot be loaded: its schema asks for what it cannot carry. */
+const unloadable = (name: string, format: string, defect: unknown): SourceError =>
+  new SourceError({
+    connector: name,
+    retryable: false,
+    message: `${name}: ${format} cannot be read: ${defect instanceof Error ? defect.message : String(defect)}`,
+    cause: defect
+  })
+
 const laneNames = (lanes: number): ReadonlyArray<PartitionId> => Array.from({ length: lanes }, (_, i) => `lane-${i}`)
 
 /** Files as a source. A bounded one whose path has no files fails: a misspelt glob should not look like no data. */
@@ -204,7 +213,9 @@ export const source = <A>(options: FilesSourceOptions<A>): Source<A, FileMeta, S
       const fs = yield* FileSystem
       const id: LaneIdentity = { connector: name, partition, lane, lanes }
       const stored = Option.getOrUndefined(from)
-      const openReader = yield* readers(format, limits, compression)
+      const openReader = yield* Effect.catchDefect(readers(format, limits, compression), (defect) =>
+        Effect.fail(unloadable(name, format.name, defect))
+      )
       if (intervalMs !== undefined) {
         const files = yield* watchedLane(id, { fs, list: list(fs), intervalMs, failed: readFailed(id) }, stored)
         return yield* fileCursor(fs, id, files, openReader, Option.none())

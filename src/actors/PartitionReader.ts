@@ -12,7 +12,6 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { DeadLetter, DeadRow } from "../model/DeadLetter.ts"
 import { SourceError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import type { Position } from "../model/Position.ts"
@@ -20,22 +19,13 @@ import { RowChunk } from "../model/RowChunk.ts"
 import type { PartitionCursor, SourceChunk } from "../model/Source.ts"
 import type { SourceNode } from "../streams/Plan.ts"
 import { OperatorFailure } from "../streams/Stateless.ts"
+import { takeBadInput } from "./BadInput.ts"
 import type { Chain } from "./Chain.ts"
 import { Inbox, type Edge } from "./Edge.ts"
-import type { Lanes } from "./Lanes.ts"
+import { PartitionTime, type TimedBranch } from "./PartitionTime.ts"
 import { Data, type Message, type Sized } from "./Message.ts"
 import { pushInto, type Report, type Task } from "./Task.ts"
 import type { ReadySource } from "./Topology.ts"
-
-/** A timed branch of a reader: its generator and its lane among the readers of the same stream. */
-export interface TimedBranch {
-  readonly generator: Chain["generators"][number]["generator"]
-  readonly lanes: Lanes
-  readonly lane: number
-  readonly idleAfterMs: number
-  /** The bound to stay behind the clock when all are quiet; undefined: hold. */
-  readonly followClockBehindMs: number | undefined
-}
 
 /** What one reader is given. */
 export interface ReaderOptions {
@@ -88,7 +78,7 @@ export class PartitionReader {
   readonly #o: ReaderOptions
   readonly #pulled: Edge
   #chain: Chain | undefined
-  #branches: ReadonlyArray<TimedBranch> = []
+  #time = new PartitionTime([])
   #counted = 0
   /** When the pull that is waiting now began; undefined while no pull waits. */
   #askedAt: number | undefined
@@ -114,15 +104,14 @@ export class PartitionReader {
   /** Gives the reader its operators; before `run`. */
   wire(chain: Chain, branches: ReadonlyArray<TimedBranch>): void {
     this.#chain = chain
-    this.#branches = branches
+    this.#time = new PartitionTime(branches)
   }
 
   /** Opens the partition and runs until the attempt's scope closes. */
   readonly run: Effect.Effect<never, unknown, Scope.Scope> = Effect.gen({ self: this }, function* () {
     const cursor = yield* this.#o.source.open(this.#o.partition, Option.none())
-    for (const b of this.#branches) {
-      if (b.generator.raise(b.lanes.watermarkOf(b.lane))) this.status.watermark = b.generator.watermark
-    }
+    this.#time.start()
+    this.status.watermark = this.#time.watermark
     yield* this.task.flush
     const puller = yield* Effect.forkScoped(this.#pull(cursor))
     // A puller that fails must end the attempt, whatever this fiber waits for.
@@ -150,7 +139,7 @@ export class PartitionReader {
           yield* this.#drain(puller)
           break
         case "tick":
-          yield* this.#tick(cursor)
+          if (!this.status.ended && !this.#drained) yield* this.#tick(cursor)
           break
         case "watermark":
           break
@@ -212,13 +201,15 @@ export class PartitionReader {
 
   readonly #process = (chunk: SourceChunk<unknown>): Effect.Effect<void, unknown> =>
     Effect.gen({ self: this }, function* () {
-      if (this.#branches.some((b) => b.generator.needsIngestionTime)) this.nowMs = yield* Clock.currentTimeMillis
+      if (this.#time.needsIngestionTime) this.nowMs = yield* Clock.currentTimeMillis
       const dead = chunk.dead ?? []
       const counters = this.task.counters(this.#o.name)
       counters.in += chunk.length + dead.length
-      if (dead.length > 0) yield* this.#refuse(dead, counters)
+      if (dead.length > 0) yield* takeBadInput(this.task, this.#o.source, this.#o.partition, dead, counters)
       counters.forwarded += chunk.length
       if (chunk.length > 0) {
+        const first = this.#counted
+        this.task.placeOf = chunk.place === undefined ? undefined : (ordinal) => chunk.place?.(ordinal - first)
         yield* pushInto(this.task, (this.#chain as Chain).head, () => this.#rows(chunk))
         this.#counted += chunk.length
         if (this.task.pending.length > 0) yield* this.task.runPending
@@ -226,10 +217,10 @@ export class PartitionReader {
       this.status.rows += chunk.length + dead.length
       this.status.position = chunk.next
       this.#o.active()
-      this.#setIdle(false)
-      this.#report()
+      this.#time.moved()
+      this.#show()
       yield* this.task.flush
-      this.#align()
+      if (this.#time.pauseIfAhead(() => this.#drained || this.inbox.release(this.#pulled))) this.#pulled.held = true
     })
 
   /** The source's chunk as the engine's, with the user's `select` of row and metadata applied. */
@@ -258,46 +249,9 @@ export class PartitionReader {
     return plain.withRows(out)
   }
 
-  /** Bad input: kept, or the first one fails the query, or dropped by the name the user chose. */
-  #refuse(dead: ReadonlyArray<DeadRow>, counters: ReturnType<Task["counters"]>): Effect.Effect<void, SourceError> {
-    const policy = this.#o.source.onBadInput ?? "deadLetter"
-    if (policy === "fail") {
-      return Effect.fail(
-        new SourceError({
-          connector: this.status.source,
-          partition: this.status.partition,
-          position: dead[0].place,
-          retryable: false,
-          message: `bad input at ${dead[0].place}: ${dead[0].detail}. Mend the input, or let onBadInput be "deadLetter"`
-        })
-      )
-    }
-    if (policy !== "deadLetter") {
-      counters.drop(policy.dropAs, dead.length)
-      return Effect.void
-    }
-    counters.dead += dead.length
-    this.task.bury(dead.map((row) => this.#letter(row)))
-    return Effect.void
-  }
-
-  #letter(row: DeadRow): DeadLetter {
-    return {
-      query: this.task.query,
-      operator: "decode",
-      source: this.status.source,
-      partition: this.status.partition,
-      place: row.place,
-      reason: row.reason,
-      detail: row.detail,
-      ...textOf(row.bytes),
-      truncated: row.truncated
-    }
-  }
-
   readonly #end = Effect.gen({ self: this }, function* () {
     this.status.ended = true
-    for (const b of this.#branches) b.lanes.end(b.lane)
+    this.#time.end()
     this.#o.active()
     yield* this.task.flush
     yield* this.task.broadcast({ tag: "end" })
@@ -319,61 +273,21 @@ export class PartitionReader {
     })
   }
 
-  #report(): void {
-    for (const b of this.#branches) {
-      b.lanes.report(b.lane, b.generator.watermark)
-      this.status.watermark = b.generator.watermark
-    }
+  /** Progress follows the partition's time. */
+  #show(): void {
+    this.status.idle = this.#time.idle
+    this.status.watermark = this.#time.watermark
   }
 
-  #setIdle(idle: boolean): void {
-    this.status.idle = idle
-    for (const b of this.#branches) b.lanes.setIdle(b.lane, idle)
-  }
-
-  /**
-   * T14: stops reading while ahead of the slowest; barriers and watermarks still go out. A reader of several timed
-   * streams stops when it is ahead in all of them: the slowest of each is then never stopped, so some reader goes on.
-   */
-  #align(): void {
-    const branches = this.#branches
-    if (branches.length === 0 || !branches.every((b) => b.lanes.isAhead(b.lane))) return
-    this.#pulled.held = true
-    for (const b of branches) {
-      b.lanes.pause(b.lane, () => {
-        if (!this.#drained) this.inbox.release(this.#pulled)
-      })
-    }
-  }
-
-  /** T7: silent while asked for `idleAfter`, and, where the end is known, confirmed to be at it. */
   #tick(cursor: PartitionCursor<unknown, unknown, unknown>): Effect.Effect<void, unknown> {
-    return Effect.gen({ self: this }, function* () {
-      if (this.status.ended || this.#drained || this.#branches.length === 0) return
-      const asked = this.#askedAt
-      if (asked === undefined || this.#pulled.length > 0 || this.#pulled.held) return
-      const now = yield* Clock.currentTimeMillis
-      const silent = now - asked
-      for (const b of this.#branches) {
-        if (silent < b.idleAfterMs) continue
-        const wasIdle = this.status.idle
-        // Rows that came while the end was looked up are not late for that.
-        if (!wasIdle && !((yield* this.#atEnd(cursor)) && this.#askedAt === asked)) return
-        this.status.idle = true
-        b.lanes.setIdle(b.lane, true)
-        const others = b.lanes.activeMinimum()
-        const raised =
-          others ?? (b.followClockBehindMs === undefined ? -Infinity : now - b.followClockBehindMs)
-        if (raised <= b.generator.watermark) continue
-        // At the end some time ago is not at the end now: what has come since may not have reached us.
-        if (wasIdle && !((yield* this.#atEnd(cursor)) && this.#askedAt === asked)) {
-          this.#setIdle(false)
-          break
-        }
-        if (b.generator.raise(raised)) this.#o.active()
-      }
-      this.#report()
-      yield* this.task.flush
+    const view = {
+      waitingSince: () => (this.#pulled.length > 0 || this.#pulled.held ? undefined : this.#askedAt),
+      atEnd: this.#atEnd(cursor)
+    }
+    return Effect.flatMap(this.#time.tick(view), (rose) => {
+      if (rose) this.#o.active()
+      this.#show()
+      return this.task.flush
     })
   }
 
@@ -388,13 +302,3 @@ export class PartitionReader {
 
 const isDone = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) => Cause.isFailReason(reason) && Cause.isDone(reason.error))
-
-const utf8 = new TextDecoder("utf-8", { fatal: true })
-
-const textOf = (bytes: Uint8Array): { readonly text: string } | { readonly base64: string } => {
-  try {
-    return { text: utf8.decode(bytes) }
-  } catch {
-    return { base64: Buffer.from(bytes).toString("base64") }
-  }
-}

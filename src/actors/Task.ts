@@ -52,6 +52,8 @@ export class Task implements HasWatermark {
   readonly #held = new Map<string, () => number>()
   readonly #lanes: LaneNames
   readonly #partition: string | undefined
+  /** Readers: where the row of an ordinal stands in its source, while its chunk is in hand. */
+  placeOf: ((ordinal: number) => string | undefined) | undefined
   #dead: OutEdge | undefined
 
   constructor(query: string, name: string, lanes: LaneNames, partition?: string) {
@@ -101,13 +103,17 @@ export class Task implements HasWatermark {
         operator,
         source: known ? this.#lanes.source(lane) : "several",
         partition: known ? this.#lanes.partition(lane) : "several",
-        place: known ? `row ${ordinalAt(chunk.order, i)}${sub === 0 ? "" : `, output ${sub}`}` : lane === noLane ? "a result" : String(lane),
+        place: known ? this.#place(ordinalAt(chunk.order, i), sub) : lane === noLane ? "a result" : String(lane),
         reason,
         detail,
         text: text.slice(0, Limits.deadLetterBytesMax),
         truncated: text.length > Limits.deadLetterBytesMax
       }
     ])
+  }
+
+  #place(ordinal: number, sub: number): string {
+    return `${this.placeOf?.(ordinal) ?? `row ${ordinal}`}${sub === 0 ? "" : `, output ${sub}`}`
   }
 
   /** What user code threw, as the typed error that ends the attempt. */

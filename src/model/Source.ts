@@ -47,6 +47,8 @@ export interface SourceChunk<out A, out Meta = unknown> {
   readonly columns?: { readonly [field: string]: Column }
   /** What the connector knows of row `i`: offset, enqueued time, file and line. Called only for `from(source, (row, meta) => ...)`. */
   readonly meta?: (i: number) => Meta
+  /** Where row `i` stands, for its dead letter if an operator gives up on it: `flights.json:1042`. */
+  readonly place?: (i: number) => string
   /** The broker's append time of each row, ms since the epoch. */
   readonly appendTimes?: Float64Array
   /** Input that could not be decoded, in order. */

@@ -113,6 +113,7 @@ export const fileCursor = <A>(
         ...(rows === undefined ? {} : { rows }),
         ...(columns === undefined ? {} : { columns }),
         meta: (i) => ({ file: file.path, line: lineAt(i) }),
+        place: (i) => `${file.path}:${lineAt(i)}`,
         dead,
         next: lane.position(part.last ? undefined : part.mark),
         bytes

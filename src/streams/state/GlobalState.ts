@@ -75,7 +75,12 @@ export class GlobalState implements KeyedOperator<KeyedBatch> {
   advance(watermark: number, out: OperatorOutput): void {
     const sent = this.#watermark
     this.#watermark = watermark
-    if (watermark !== Infinity || this.#ended || this.#running) return
+    if (watermark !== Infinity || this.#ended) return
+    if (this.#running) {
+      // What has changed comes out before the end is passed on (T11).
+      this.#watermark = sent
+      return this.barrier(out)
+    }
     this.#ended = true
     const state = this.#state
     for (let slot = 0; slot < state.slots.size; slot++) {

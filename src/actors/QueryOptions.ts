@@ -4,7 +4,7 @@ import type * as Schedule from "effect/Schedule"
 import { type OptionProblem, type QueryError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import { isObjectName } from "../model/ObjectStore.ts"
-import { durationMs, integer } from "../streams/Options.ts"
+import { durationMs, integer } from "../model/Options.ts"
 import type { Trigger } from "../streams/Trigger.ts"
 
 /** Options of `Query.run` and `Query.start`; only the name is required. */

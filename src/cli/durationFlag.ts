@@ -1,7 +1,7 @@
 /** A time span on the command line: `500ms`, `30s`, `10m`, `2h`, `1d`, or in words, `"10 minutes"`. */
 import * as Flag from "effect/cli/Flag"
 import type { OptionProblem } from "../model/Errors.ts"
-import { durationMs } from "../streams/Options.ts"
+import { durationMs } from "../model/Options.ts"
 
 const units: { readonly [short: string]: string } = {
   ms: "millis",

@@ -1,7 +1,7 @@
 /** Reads options of the language into numbers with units, collecting what is wrong instead of throwing. */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import type { OptionProblem } from "../model/Errors.ts"
+import type { OptionProblem } from "./Errors.ts"
 
 /** A value of an option as text, for a problem. Never throws, whatever the value. */
 export const show = (value: unknown): string => {

@@ -4,7 +4,7 @@
  */
 import type { OptionProblem } from "../model/Errors.ts"
 import type { AnySink } from "../model/Sink.ts"
-import { show } from "./Options.ts"
+import { show } from "../model/Options.ts"
 import type { AnySource, RowValue } from "./Plan.ts"
 
 /** A field name or a function of a row, as a plan holds it. */

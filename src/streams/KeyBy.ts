@@ -2,7 +2,7 @@
 import type { OptionProblem } from "../model/Errors.ts"
 import { rowValue } from "./Arguments.ts"
 import { checkColumns } from "./Names.ts"
-import { show } from "./Options.ts"
+import { show } from "../model/Options.ts"
 import type { KeyByNode, KeyColumnSpec, PlanNode } from "./Plan.ts"
 import { checkNeeds } from "./PlanFacts.ts"
 import type { FinalRows, Holds, KeyColumn, Keyed, Refused, Stage } from "./Stage.ts"

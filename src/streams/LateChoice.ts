@@ -2,7 +2,7 @@
 import type { OptionProblem } from "../model/Errors.ts"
 import { sinkOf } from "./Arguments.ts"
 import { type LateTo, LateTypeId } from "./Late.ts"
-import { show } from "./Options.ts"
+import { show } from "../model/Options.ts"
 import type { LatePolicy, PlanNode } from "./Plan.ts"
 import { checkSinkColumns } from "./PlanFacts.ts"
 

@@ -1,7 +1,7 @@
 /** Checks of names that a user gives: of result columns, operators and outputs. Nothing throws. */
 import type { OptionProblem } from "../model/Errors.ts"
 import { isObjectName } from "../model/ObjectStore.ts"
-import { show } from "./Options.ts"
+import { show } from "../model/Options.ts"
 
 /**
  * Names of columns of a result, each once. `__proto__` is refused: assigned to a plain object it would vanish and

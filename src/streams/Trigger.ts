@@ -1,7 +1,7 @@
 /** The pace of epochs (Spark's trigger; rule A5): how often results are prepared and committed. */
 import type * as Duration from "effect/Duration"
 import type { OptionProblem } from "../model/Errors.ts"
-import { durationMs } from "./Options.ts"
+import { durationMs } from "../model/Options.ts"
 
 /** A pace as data. */
 export interface Trigger {

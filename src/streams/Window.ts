@@ -4,7 +4,7 @@
  */
 import type * as Duration from "effect/Duration"
 import type { OptionProblem } from "../model/Errors.ts"
-import { durationMs } from "./Options.ts"
+import { durationMs } from "../model/Options.ts"
 
 /** A window assigner as data: what a plan holds and fingerprints. */
 export type WindowSpec =

@@ -1,6 +1,6 @@
 /**
  * One attempt: everything a query needs to run once, built in one Scope. Readers, aggregators and sink writers are
- * fibers of one set; the first failure ends them all, and the scope releases what they held (ARCHITECTURE 10).
+ * fibers of one set; the first failure ends them all, and the scope releases what they held.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -124,7 +124,6 @@ const lastCommitted = (o: AttemptOptions): Effect.Effect<number, unknown> =>
 /** Stands for a source that has no partitions yet; `(none)` in progress. */
 const nonePartition = "(none)"
 
-/** A partition without rows. It ends at once, or, when partitions may come, once the first has come. */
 /** What the aggregates of a plan want loaded. */
 const loadsOf = (topology: Topology): ReadonlySet<() => Promise<void>> => {
   const loads = new Set<() => Promise<void>>()
@@ -135,6 +134,7 @@ const loadsOf = (topology: Topology): ReadonlySet<() => Promise<void>> => {
   return loads
 }
 
+/** A partition without rows. It ends at once, or, when partitions may come, once the first has come. */
 const withoutRows = (source: ReadySource, first: Latch.Latch): ReadySource => {
   const end = Effect.fail(Cause.Done())
   const pull = source.features.dynamicPartitions ? Effect.andThen(first.await, end) : end

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { RowChunk } from "../model/RowChunk.ts"
+import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
 import { dealById, KeyedExchange, type RefusedRow } from "../streams/Exchange.ts"
 import { factsOf } from "../streams/PlanFacts.ts"
 import type { DedupeNode, EventTimeNode, MapEffectNode, PlanNode, RunningNode, SinkNode, WindowNode } from "../streams/Plan.ts"
@@ -74,8 +74,8 @@ export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Ch
   }
   const make = (node: PlanNode | SinkNode, watermark: HasWatermark | undefined): Wired => {
     if (node.kind === "sink") {
-      const port = context.edgeToSink(node)
-      return { target: { push: (chunk) => port.stage(chunk) }, ports: [follow1(port, watermark)] }
+      const edge = context.edgeToSink(node)
+      return follow({ target: { push: (chunk) => edge.stage(chunk) }, ports: [edge] }, watermark)
     }
     if (node.kind === "window" || node.kind === "running") return keyedPort(node, watermark)
     if (node.kind === "dedupe") return dedupePort(node, watermark)
@@ -91,48 +91,40 @@ export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Ch
     const next = after(node, watermark)
     return { target: operator(task, node, name, next.target), ports: next.ports }
   }
-  const follow1 = (port: OutEdge, watermark: HasWatermark | undefined): OutEdge => {
-    port.follow(watermark)
-    return port
-  }
-  const refusedBy = (name: string, chunk: RowChunk, refused: ReadonlyArray<RefusedRow>): void => {
-    for (const r of refused) task.buryRow(name, chunk, r.index, r.reason, r.detail)
-  }
-  const keyedPort = (node: WindowNode | RunningNode, watermark: HasWatermark | undefined): Wired => {
+  /** An exchange to the instances of a keyed stage; `deal` puts the parts of a chunk on its ports. */
+  const port = (
+    node: KeyedNode,
+    watermark: HasWatermark | undefined,
+    deal: (ports: ReadonlyArray<OutEdge>) => (chunk: RowChunk) => ReadonlyArray<RefusedRow>
+  ): Wired => {
     const ports = context.edgesTo(node)
     const name = `${topology.nameOf(node)}.exchange`
     const counters = task.counters(name)
-    const exchange = new KeyedExchange({
-      key: node.input.columns,
-      aggregates: node.aggregates.map((a) => a.spec),
-      receivers: ports.length,
-      needsRows: node.kind === "window" && node.late.kind === "to",
-      needsOrder: topology.needsOrder
+    const put = deal(ports)
+    const push = (chunk: RowChunk): void => {
+      const refused = guarded(name, chunk, () => put(chunk))
+      counters.in += chunk.length
+      counters.forwarded += chunk.length - refused.length
+      counters.dead += refused.length
+      for (const r of refused) task.buryRow(name, chunk, r.index, r.reason, r.detail)
+    }
+    return follow({ target: { push }, ports }, watermark)
+  }
+  const keyedPort = (node: WindowNode | RunningNode, watermark: HasWatermark | undefined): Wired =>
+    port(node, watermark, (ports) => {
+      const exchange = new KeyedExchange({
+        key: node.input.columns,
+        aggregates: node.aggregates.map((a) => a.spec),
+        receivers: ports.length,
+        needsRows: node.kind === "window" && node.late.kind === "to",
+        needsOrder: topology.needsOrder
+      })
+      return (chunk) => exchange.deal(chunk, (receiver, batch) => ports[receiver].stage(batch))
     })
-    const push = (chunk: RowChunk): void => {
-      const refused = guarded(name, chunk, () => exchange.deal(chunk, (receiver, batch) => ports[receiver].stage(batch)))
-      counters.in += chunk.length
-      counters.forwarded += chunk.length - refused.length
-      counters.dead += refused.length
-      refusedBy(name, chunk, refused)
-    }
-    return { target: { push }, ports: ports.map((port) => follow1(port, watermark)) }
-  }
-  const dedupePort = (node: DedupeNode, watermark: HasWatermark | undefined): Wired => {
-    const ports = context.edgesTo(node)
-    const name = `${topology.nameOf(node)}.exchange`
-    const counters = task.counters(name)
-    const push = (chunk: RowChunk): void => {
-      const refused = guarded(name, chunk, () =>
-        dealById(chunk, node.id, ports.length, (receiver, part) => ports[receiver].stage(part))
-      )
-      counters.in += chunk.length
-      counters.forwarded += chunk.length - refused.length
-      counters.dead += refused.length
-      refusedBy(name, chunk, refused)
-    }
-    return { target: { push }, ports: ports.map((port) => follow1(port, watermark)) }
-  }
+  const dedupePort = (node: DedupeNode, watermark: HasWatermark | undefined): Wired =>
+    port(node, watermark, (ports) => (chunk) =>
+      dealById(chunk, node.id, ports.length, (receiver, part) => ports[receiver].stage(part))
+    )
 
   return { head: after(root, root.kind === "source" ? undefined : task).target, generators }
 }
@@ -174,7 +166,7 @@ const operator = (
 
 const project = (row: unknown, columns: ReadonlyArray<string>): unknown => {
   const out: { [column: string]: unknown } = {}
-  for (const column of columns) out[column] = (row as { readonly [column: string]: unknown })[column]
+  for (const column of columns) out[column] = fieldOf(row, column)
   return out
 }
 

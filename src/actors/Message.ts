@@ -1,5 +1,5 @@
 /**
- * What actors say to each other: in-band, in order, one queue per edge (ARCHITECTURE 4). Nothing else connects them.
+ * What actors say to each other: in-band, in order, one queue per edge. Nothing else connects them.
  */
 
 /** Rows of one edge, and, when known, the sender's watermark after them. */

@@ -17,6 +17,7 @@ import { Limits } from "../model/Limits.ts"
 import type { Position } from "../model/Position.ts"
 import { RowChunk } from "../model/RowChunk.ts"
 import type { PartitionCursor, SourceChunk } from "../model/Source.ts"
+import type { Counters } from "../streams/Counters.ts"
 import type { SourceNode } from "../streams/Plan.ts"
 import { OperatorFailure } from "../streams/Stateless.ts"
 import { takeBadInput } from "./BadInput.ts"
@@ -24,7 +25,7 @@ import type { Chain } from "./Chain.ts"
 import { Inbox, type Edge } from "./Edge.ts"
 import { PartitionTime, type TimedBranch } from "./PartitionTime.ts"
 import { Data, type Message, type Sized } from "./Message.ts"
-import { pushInto, type Report, type Task } from "./Task.ts"
+import type { Report, Task } from "./Task.ts"
 import type { ReadySource } from "./Topology.ts"
 
 /** What one reader is given. */
@@ -60,9 +61,9 @@ class Pulled implements Sized {
   readonly chunk: SourceChunk<unknown>
   readonly length: number
   readonly bytes: number
-  constructor(chunk: SourceChunk<unknown>, length: number) {
+  constructor(chunk: SourceChunk<unknown>) {
     this.chunk = chunk
-    this.length = length
+    this.length = chunk.length + (chunk.dead?.length ?? 0)
     this.bytes = chunk.bytes
   }
 }
@@ -83,12 +84,13 @@ export class PartitionReader {
   /** When the pull that is waiting now began; undefined while no pull waits. */
   #askedAt: number | undefined
   #drained = false
+  #clock: Clock.Clock = Clock.Clock.defaultValue()
 
   constructor(task: Task, options: ReaderOptions) {
     this.task = task
     this.#o = options
     this.control = this.inbox.add("control")
-    this.#pulled = this.inbox.add("pulled", 1)
+    this.#pulled = this.inbox.add("pulled", Limits.chunksPulledAhead)
     const source = options.source.name
     this.status = {
       source,
@@ -109,6 +111,7 @@ export class PartitionReader {
 
   /** Opens the partition and runs until the attempt's scope closes. */
   readonly run: Effect.Effect<never, unknown, Scope.Scope> = Effect.gen({ self: this }, function* () {
+    this.#clock = yield* Clock.Clock
     const cursor = yield* this.#o.source.open(this.#o.partition, Option.none())
     this.#time.start()
     this.status.watermark = this.#time.watermark
@@ -127,7 +130,8 @@ export class PartitionReader {
       const message = edge.poll() as Message<Sized>
       switch (message.tag) {
         case "data":
-          yield* this.#process((message as Data<Pulled>).payload.chunk)
+          // One operation a chunk at least: it is where the scheduler can give others their turn.
+          yield* this.#process((message as Data<Pulled>).payload.chunk) ?? Effect.void
           break
         case "end":
           yield* this.#end
@@ -157,7 +161,7 @@ export class PartitionReader {
       if (this.#askedAt !== undefined) yield* Fiber.interrupt(puller)
       for (;;) {
         const message = this.#pulled.poll()
-        if (message?.tag === "data") yield* this.#process((message as Data<Pulled>).payload.chunk)
+        if (message?.tag === "data") yield* this.#process((message as Data<Pulled>).payload.chunk) ?? Effect.void
         else if (message?.tag === "end") yield* this.#end
         else if (puller.pollUnsafe() === undefined) yield* this.inbox.wait
         else return
@@ -167,26 +171,19 @@ export class PartitionReader {
 
   #pull(cursor: PartitionCursor<unknown, unknown, unknown>): Effect.Effect<void, unknown> {
     const demand = { rows: Math.min(this.#o.chunkRows, Limits.chunkRowsMax), bytes: Limits.chunkBytesTarget }
-    const self = this
-    return Effect.gen(function* () {
-      for (;;) {
-        self.#askedAt = yield* Clock.currentTimeMillis
-        // A drain that came while the clock was read saw no pull to interrupt.
-        if (self.#drained) return
-        const exit = yield* Effect.exit(cursor.pull(demand))
-        self.#askedAt = undefined
-        if (Exit.isFailure(exit)) {
-          if (!Cause.hasFails(exit.cause) || !isDone(exit.cause)) return yield* Effect.failCause(exit.cause)
-          yield* self.#pulled.offer({ tag: "end" })
-          return
-        }
-        const chunk = exit.value
-        const length = chunk.length + (chunk.dead?.length ?? 0)
-        if (chunk.length > Limits.chunkRowsMax) return yield* Effect.fail(self.#tooMany(chunk.length))
-        const payload = new Pulled(chunk, length)
-        yield* self.#pulled.offer(new Data(payload))
-        if (self.#drained) return
+    const pulling = Effect.gen({ self: this }, function* () {
+      while (!this.#drained) {
+        this.#askedAt = this.#clock.currentTimeMillisUnsafe()
+        const chunk = yield* cursor.pull(demand)
+        this.#askedAt = undefined
+        if (chunk.length > Limits.chunkRowsMax) return yield* Effect.fail(this.#tooMany(chunk.length))
+        const data = new Data(new Pulled(chunk))
+        if (!this.#pulled.tryOffer(data)) yield* this.#pulled.offer(data)
       }
+    })
+    return Effect.catchCause(pulling, (cause) => {
+      this.#askedAt = undefined
+      return isDone(cause) ? this.#pulled.offer({ tag: "end" }) : Effect.failCause(cause)
     })
   }
 
@@ -199,29 +196,42 @@ export class PartitionReader {
     })
   }
 
-  readonly #process = (chunk: SourceChunk<unknown>): Effect.Effect<void, unknown> =>
-    Effect.gen({ self: this }, function* () {
-      if (this.#time.needsIngestionTime) this.nowMs = yield* Clock.currentTimeMillis
-      const dead = chunk.dead ?? []
-      const counters = this.task.counters(this.#o.name)
-      counters.in += chunk.length + dead.length
-      if (dead.length > 0) yield* takeBadInput(this.task, this.#o.source, this.#o.partition, dead, counters)
-      counters.forwarded += chunk.length
-      if (chunk.length > 0) {
-        const first = this.#counted
-        this.task.placeOf = chunk.place === undefined ? undefined : (ordinal) => chunk.place?.(ordinal - first)
-        yield* pushInto(this.task, (this.#chain as Chain).head, () => this.#rows(chunk))
-        this.#counted += chunk.length
-        if (this.task.pending.length > 0) yield* this.task.runPending
-      }
-      this.status.rows += chunk.length + dead.length
-      this.status.position = chunk.next
-      this.#o.active()
-      this.#time.moved()
-      this.#show()
-      yield* this.task.flush
-      if (this.#time.pauseIfAhead(() => this.#drained || this.inbox.release(this.#pulled))) this.#pulled.held = true
-    })
+  /** One chunk through the operators; what is left to run, if anything. */
+  #process(chunk: SourceChunk<unknown>): Effect.Effect<void, unknown> | undefined {
+    const { dead, length } = chunk
+    const counters = this.task.counters(this.#o.name)
+    counters.in += length + (dead?.length ?? 0)
+    if (dead === undefined || dead.length === 0) return this.#rowsOf(chunk, counters)
+    return Effect.andThen(
+      takeBadInput(this.task, this.#o.source, this.#o.partition, dead, counters),
+      Effect.suspend(() => this.#rowsOf(chunk, counters) ?? Effect.void)
+    )
+  }
+
+  #rowsOf(chunk: SourceChunk<unknown>, counters: Counters): Effect.Effect<void, unknown> | undefined {
+    const first = this.#counted
+    if (this.#time.needsIngestionTime) this.nowMs = this.#clock.currentTimeMillisUnsafe()
+    this.task.placeOf = chunk.place === undefined ? undefined : (ordinal) => chunk.place?.(ordinal - first)
+    counters.forwarded += chunk.length
+    return this.task.step(
+      () => {
+        if (chunk.length > 0) (this.#chain as Chain).head.push(this.#rows(chunk))
+      },
+      () => this.#processed(chunk)
+    )
+  }
+
+  #processed(chunk: SourceChunk<unknown>): Effect.Effect<void> | undefined {
+    this.#counted += chunk.length
+    this.status.rows += chunk.length + (chunk.dead?.length ?? 0)
+    this.status.position = chunk.next
+    this.#o.active()
+    this.#time.moved()
+    this.#show()
+    // Held before the flush, which may wait: others may let this reader go on meanwhile.
+    if (this.#time.pauseIfAhead(() => this.#drained || this.inbox.release(this.#pulled))) this.#pulled.held = true
+    return this.task.flushNow()
+  }
 
   /** The source's chunk as the engine's, with the user's `select` of row and metadata applied. */
   #rows(chunk: SourceChunk<unknown>): RowChunk {

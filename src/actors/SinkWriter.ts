@@ -10,13 +10,13 @@ import { QueryError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import type { RowChunk } from "../model/RowChunk.ts"
 import type { SinkWriter as Writer } from "../model/Sink.ts"
+import { Alignment } from "./Alignment.ts"
 import { CompleteTable } from "./CompleteTable.ts"
 import { edgeBalances, Inbox } from "./Edge.ts"
 import { jsonText } from "./JsonText.ts"
 import type { Message, Sized } from "./Message.ts"
 import type { Report, Task } from "./Task.ts"
 import type { SinkStage } from "./Topology.ts"
-import { Alignment } from "./WindowAggregator.ts"
 
 /** Live facts for progress. */
 export interface SinkStatus {

@@ -55,9 +55,7 @@ export interface SupervisedQuery {
 const finalReasons: ReadonlySet<QueryErrorReason> = new Set([
   "InvalidPipeline",
   "LedgerImbalance",
-  "DeadLetterRefused",
-  "Fenced",
-  "PlanChanged"
+  "DeadLetterRefused"
 ])
 
 const invalid = (query: string, topology: Topology): QueryError =>

@@ -12,7 +12,7 @@ import type { Position } from "../model/Position.ts"
 import { laneAt, noLane, ordinalAt, subAt, type RowChunk } from "../model/RowChunk.ts"
 import type { Prepared } from "../model/Sink.ts"
 import { Counters } from "../streams/Counters.ts"
-import { type ChunkTarget, OperatorFailure } from "../streams/Stateless.ts"
+import { OperatorFailure } from "../streams/Stateless.ts"
 import { AggregateFault } from "../streams/UserCode.ts"
 import { jsonText, textOf } from "./JsonText.ts"
 import type { Message, Sized } from "./Message.ts"
@@ -131,6 +131,20 @@ export class Task implements HasWatermark {
     )
   }
 
+  /**
+   * One step: plain code, then the effects that it left, then `after`, which is plain code too and may leave one last
+   * effect. Returns what is still to be run, or undefined when the step is done: the hot path makes no Effect at all.
+   */
+  step(run: () => void, after: () => Effect.Effect<void, unknown> | undefined): Effect.Effect<void, unknown> | undefined {
+    try {
+      run()
+    } catch (thrown) {
+      return this.failure(thrown)
+    }
+    if (this.pending.length === 0) return after()
+    return Effect.andThen(this.runPending, Effect.suspend(() => after() ?? Effect.void))
+  }
+
   /** Runs the effects that steps left, which may leave more. */
   readonly runPending: Effect.Effect<void, unknown> = Effect.gen({ self: this }, function* () {
     while (this.pending.length > 0) yield* this.pending.shift() as PendingEffect
@@ -138,8 +152,8 @@ export class Task implements HasWatermark {
 
   readonly #outbox = new Outbox()
 
-  /** Sends all that is staged, with watermarks. Waits where an edge is full. */
-  readonly flush: Effect.Effect<void> = Effect.suspend(() => {
+  /** Sends all that is staged, with watermarks; what is left to wait for where an edge is full, else undefined. */
+  flushNow(): Effect.Effect<void> | undefined {
     const outbox = this.#outbox
     for (const out of this.out) out.collect(outbox)
     const { edges, messages } = outbox
@@ -147,8 +161,11 @@ export class Task implements HasWatermark {
     while (i < messages.length && edges[i].tryOffer(messages[i])) i++
     if (i < messages.length) return this.#sendFrom(i)
     outbox.clear()
-    return Effect.void
-  })
+    return undefined
+  }
+
+  /** The same as an effect. */
+  readonly flush: Effect.Effect<void> = Effect.suspend(() => this.flushNow() ?? Effect.void)
 
   #sendFrom(from: number): Effect.Effect<void> {
     const outbox = this.#outbox
@@ -175,14 +192,4 @@ const placeOf = (thrown: unknown, task: string, lanes: LaneNames): string | unde
   if (typeof lane === "string") return `the function of ${operator} threw on a row of ${lane}`
   const of = lane < 0 ? "the results before it" : `partition ${lanes.partition(lane)}`
   return `the function of ${operator} threw on row ${ordinal} of ${of}`
-}
-
-/** Makes a chunk and pushes it into operators; what user code throws becomes a failure of the effect. */
-export const pushInto = (task: Task, target: ChunkTarget, make: () => RowChunk): Effect.Effect<void, unknown> => {
-  try {
-    target.push(make())
-    return Effect.void
-  } catch (thrown) {
-    return task.failure(thrown)
-  }
 }

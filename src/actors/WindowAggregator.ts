@@ -3,7 +3,7 @@
  * aligns barriers, and hands rows and the minimum of the watermarks (W_op, rule T3) to the pure operator.
  */
 import * as Effect from "effect/Effect"
-import type { RowChunk } from "../model/RowChunk.ts"
+import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
 import { KeyedBatch, type KeyedOperator, type OperatorOutput } from "../streams/KeyedBatch.ts"
 import type { Counters } from "../streams/Counters.ts"
 import type { DedupeNode, RunningNode, WindowNode } from "../streams/Plan.ts"
@@ -13,9 +13,10 @@ import { SessionState } from "../streams/state/SessionState.ts"
 import { timeWindows } from "../streams/state/SliceArithmetic.ts"
 import { TimeWindowState } from "../streams/state/TimeWindowState.ts"
 import type { ResultColumns } from "../streams/state/WindowResults.ts"
+import { Alignment } from "./Alignment.ts"
 import type { Chain } from "./Chain.ts"
 import { edgeBalances, Inbox, type Edge } from "./Edge.ts"
-import type { Message, Sized } from "./Message.ts"
+import type { Data, Message, Sized } from "./Message.ts"
 import type { OutEdge } from "./OutEdge.ts"
 import type { Report, Task } from "./Task.ts"
 import type { KeyedNode } from "./Topology.ts"
@@ -32,7 +33,7 @@ export const keyedOperator = (
 
 const dedupeOperator = (node: DedupeNode, ordered: boolean, counters: Counters): DedupeState => {
   const { field, get } = node.id
-  const id = get ?? ((row: unknown) => (row as { readonly [f: string]: unknown })[field as string])
+  const id = get ?? ((row: unknown) => fieldOf(row, field as string))
   const late = node.late.kind === "to" ? "output" : node.late.kind
   return new DedupeState({ id, horizonMs: node.horizonMs, allowedLatenessMs: node.allowedLatenessMs, late, ordered }, counters)
 }
@@ -66,50 +67,6 @@ const aggregateOperator = (
         counters
       )
     }
-  }
-}
-
-/** The edges of a task as barriers and watermarks see them: what aligned, what ended, the minimum. */
-export class Alignment {
-  readonly #inbox: Inbox
-  readonly #watermarks: Array<number> = []
-  readonly #ended: Array<boolean> = []
-  /** The highest watermark of any edge; an end is none. */
-  highest = -Infinity
-  #aligned = 0
-  #endedCount = 0
-
-  constructor(inbox: Inbox) {
-    this.#inbox = inbox
-  }
-
-  /** Notes a watermark; returns the minimum over the edges. An edge that has not spoken holds it at -Infinity. */
-  watermark(edge: Edge, watermark: number): number {
-    if (!(this.#watermarks[edge.index] >= watermark)) this.#watermarks[edge.index] = watermark
-    if (watermark > this.highest && watermark !== Infinity) this.highest = watermark
-    let min = Infinity
-    for (let i = 0; i < this.#inbox.edges.length; i++) min = Math.min(min, this.#watermarks[i] ?? -Infinity)
-    return min
-  }
-
-  /** Notes an end; returns whether all edges have ended. An ended edge no longer holds the minimum. */
-  end(edge: Edge): boolean {
-    if (this.#ended[edge.index] !== true) this.#endedCount++
-    this.#ended[edge.index] = true
-    return this.#endedCount === this.#inbox.edges.length
-  }
-
-  /** Holds the edge of a barrier; returns whether all edges have brought it. */
-  barrier(edge: Edge): boolean {
-    edge.held = true
-    this.#aligned++
-    return this.#aligned === this.#inbox.edges.length
-  }
-
-  /** After the barrier has been passed on: reads all edges again. */
-  release(): void {
-    this.#aligned = 0
-    for (const edge of this.#inbox.edges) this.#inbox.release(edge)
   }
 }
 
@@ -158,15 +115,12 @@ export class WindowAggregator {
       }
       const message = edge.poll() as Message<Sized>
       switch (message.tag) {
-        case "data": {
-          yield* this.#step(() => this.operator.process(edge.index, message.payload as never, this.#output))
-          if (message.payload instanceof KeyedBatch) message.payload.release()
-          if (message.watermark !== undefined) yield* this.#advance(this.#alignment.watermark(edge, message.watermark))
-          else if (this.task.out.some((out) => out.isStaged)) yield* this.task.flush
+        case "data":
+          // One operation a message at least: it is where the scheduler can give others their turn.
+          yield* this.#data(edge, message) ?? Effect.void
           break
-        }
         case "watermark":
-          yield* this.#advance(this.#alignment.watermark(edge, message.watermark))
+          yield* this.#advance(this.#alignment.watermark(edge, message.watermark)) ?? Effect.void
           break
         case "barrier":
           if (this.#alignment.barrier(edge)) yield* this.#barrier(message.epoch)
@@ -174,12 +128,16 @@ export class WindowAggregator {
         case "end": {
           const minimum = this.#alignment.watermark(edge, Infinity)
           if (this.#alignment.end(edge)) {
-            yield* this.#step(() => this.operator.advance(Infinity, this.#output))
+            const left = this.task.step(
+              () => this.operator.advance(Infinity, this.#output),
+              () => undefined
+            )
+            if (left !== undefined) yield* left
             // The last watermark is the highest of the inputs', in whichever order they ended.
             this.task.watermark = Math.max(this.task.watermark, this.#alignment.highest)
             yield* this.task.flush
             yield* this.task.broadcast({ tag: "end" })
-          } else yield* this.#advance(minimum)
+          } else yield* this.#advance(minimum) ?? Effect.void
           break
         }
         default:
@@ -188,31 +146,39 @@ export class WindowAggregator {
     }
   })
 
-  /** One synchronous step of the operator and all that is fused behind it, then the effects it left. */
-  #step(run: () => void): Effect.Effect<void, unknown> {
-    try {
-      run()
-    } catch (thrown) {
-      return this.task.failure(thrown)
-    }
-    return this.task.pending.length > 0 ? this.task.runPending : Effect.void
+  /** Rows of one edge; what is left to run, if anything. */
+  #data(edge: Edge, message: Data<Sized>): Effect.Effect<void, unknown> | undefined {
+    const { payload } = message
+    return this.task.step(
+      () => {
+        this.operator.process(edge.index, payload as never, this.#output)
+        if (payload instanceof KeyedBatch) payload.release()
+      },
+      () =>
+        message.watermark === undefined
+          ? this.task.flushNow()
+          : this.#advance(this.#alignment.watermark(edge, message.watermark))
+    )
   }
 
-  #advance(minimum: number): Effect.Effect<void, unknown> {
-    if (minimum <= this.task.watermark) return this.task.flush
-    return Effect.andThen(
-      this.#step(() => this.operator.advance(minimum, this.#output)),
-      Effect.suspend(() => {
+  #advance(minimum: number): Effect.Effect<void, unknown> | undefined {
+    if (minimum <= this.task.watermark) return this.task.flushNow()
+    return this.task.step(
+      () => this.operator.advance(minimum, this.#output),
+      () => {
         this.task.watermark = minimum
-        return this.task.flush
-      })
+        return this.task.flushNow()
+      }
     )
   }
 
   #barrier(epoch: number): Effect.Effect<void, unknown> {
     return Effect.gen({ self: this }, function* () {
-      yield* this.#step(() => this.operator.barrier(this.#output))
-      yield* this.task.flush
+      const left = this.task.step(
+        () => this.operator.barrier(this.#output),
+        () => this.task.flushNow()
+      )
+      if (left !== undefined) yield* left
       yield* this.#report({
         task: this.task.name,
         epoch,

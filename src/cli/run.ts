@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
-import { JobTypeId } from "../actors/Job.ts"
+import { JobTypeId, withOptions } from "../actors/Job.ts"
 import * as Query from "../actors/Query.ts"
 import { settingsOf } from "../actors/QueryOptions.ts"
 import { renderProblem } from "../model/Errors.ts"
@@ -63,8 +63,7 @@ interface Session {
 
 const withDrainTimeout = (job: AnyJob, drainTimeoutMs: number | undefined): AnyJob => {
   if (drainTimeoutMs === undefined) return job
-  const inner = job[JobTypeId]
-  return { [JobTypeId]: { ...inner, options: { ...inner.options, drainTimeout: Duration.millis(drainTimeoutMs) } } }
+  return withOptions(job, { drainTimeout: Duration.millis(drainTimeoutMs) })
 }
 
 /** Says what went wrong, once, at once. */

@@ -54,9 +54,6 @@ export type QueryErrorReason =
   | "LedgerImbalance"
   | "UserCode"
   | "DeadLetterRefused"
-  | "Checkpoint"
-  | "Fenced"
-  | "PlanChanged"
 
 /** The engine's own failure. `reason` is for programs, `message` for people. */
 export class QueryError extends Data.TaggedError("QueryError")<{

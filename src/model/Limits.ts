@@ -1,15 +1,17 @@
 /**
- * Every bound and default of the engine, in one place (STYLE, habit 6). Units are in the names.
+ * Every bound and default of the engine, in one place. Units are in the names.
  *
  * Nothing here is tuned per machine: a value is a promise ("a queue holds at most ..."), and tests read it from here.
  */
 export const Limits = {
-  /** Rows a reader asks of its cursor at a time. One chunk should cost about 1 ms of CPU (ARCHITECTURE 3). */
+  /** Rows a reader asks of its cursor at a time. One chunk should cost about 1 ms of CPU: Effect is paid per chunk. */
   chunkRowsTarget: 1024,
-  /** No chunk may hold more rows than this; a source that returns more is cut. */
+  /** No chunk may hold more rows than this; a source that returns more fails the query. */
   chunkRowsMax: 4096,
   /** Bytes a reader asks of its cursor at a time. */
   chunkBytesTarget: 1 << 20,
+  /** Chunks a reader pulls ahead of the one in hand. */
+  chunksPulledAhead: 2,
   /** Chunks an edge holds before its sender waits. */
   edgeChunksMax: 8,
   /** Bytes an edge holds before its sender waits; one chunk is always let in, however large. */

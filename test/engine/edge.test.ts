@@ -6,7 +6,7 @@ import { type Edge, edgeBalances, Inbox } from "../../src/actors/Edge.ts"
 import type { Message, Sized } from "../../src/actors/Message.ts"
 import { OutEdge } from "../../src/actors/OutEdge.ts"
 import { Task } from "../../src/actors/Task.ts"
-import { Alignment } from "../../src/actors/WindowAggregator.ts"
+import { Alignment } from "../../src/actors/Alignment.ts"
 import { Limits } from "../../src/model/Limits.ts"
 import { settle } from "./kit.ts"
 

@@ -4,8 +4,8 @@
  * Strict where it matters: text behind a closing quote is a fault. Lenient where every reader is: a quote inside a field
  * that did not begin with one is just a character. Blanks are kept.
  *
- * Own code rather than a library: none of those looked at (papaparse, csv-parse, `effect/encoding` Csv) gives bytes and
- * place of a bad record, goes on after it, and refuses invalid UTF-8 at once.
+ * Own code rather than `effect/encoding` Csv, the one library whose source was read for this: it does not give bytes
+ * and place of a bad record, go on after it, and refuse invalid UTF-8 all at once.
  */
 import type { RecordScanner } from "./lines.ts"
 import type { Fault } from "./Format.ts"

@@ -1,7 +1,7 @@
 /**
  * A dead letter: a row, or the bytes of one, that could not be processed, kept with where it stood and why.
  *
- * Bad input is a value, never a failure (ARCHITECTURE 10): the source or operator that meets it makes a dead letter,
+ * Bad input is a value, never a failure: the source or operator that meets it makes a dead letter,
  * the ledger counts it, and the query's dead-letter sink keeps it.
  */
 import type { PartitionId } from "./Position.ts"

@@ -38,7 +38,6 @@ export interface FolderEntry {
 }
 
 /** One open file, to read or to write as it was opened. */
-/** An open file. */
 export interface OpenFile {
   /** The bytes from `offset`, at most `length`, fewer only at the end; the array is the caller's. Empty: the end. */
   readonly read: (offset: number, length: number) => Effect.Effect<Uint8Array, FileError>
@@ -51,8 +50,7 @@ export interface OpenFile {
   readonly close: Effect.Effect<void, FileError>
 }
 
-/** The calls; every one may fail with a `FileError`. */
-/** The calls; paths are as the system takes them, with `/` between segments. */
+/** The calls; each may fail with a `FileError`. Paths are as the system takes them, with `/` between segments. */
 export interface FileSystem {
   /** `read`: of what exists. `create`: to write, from empty. The caller closes it; open uninterruptibly. */
   readonly open: (path: string, mode: "read" | "create") => Effect.Effect<OpenFile, FileError>

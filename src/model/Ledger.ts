@@ -13,14 +13,14 @@ export interface OperatorBalance {
   readonly forwarded: number
   readonly filtered: number
   readonly contributed: number
-  /** Late for all its windows; also counted by name in `dropped` when the policy is to drop. */
+  /** Late (T4), for windows: for all of them. Dropped or sent to a late output; not part of `dropped`. */
   readonly late: number
   /** In no window, because the slide is longer than the size. */
   readonly outside: number
   readonly dead: number
   readonly duplicate: number
   readonly quarantined: number
-  /** Dropped by a name the user chose. */
+  /** Bad input, dropped by a name the user chose (`onBadInput: { dropAs }`). */
   readonly dropped: { readonly [name: string]: number }
   /** Of the contributed: late for some of their windows. Not part of the balance. */
   readonly partlyLate: number

@@ -1,5 +1,5 @@
 /**
- * A chunk: rows that move together through fused operators (ARCHITECTURE 3).
+ * A chunk: rows that move together through fused operators: the unit of work (ARCHITECTURE, "How it runs").
  *
  * Beside its values a chunk carries, per row, the event time, the partition's watermark *before* the row (rule T4:
  * lateness is a per-row fact), and the row's place in the total order that ties are broken by (rule A1). All are

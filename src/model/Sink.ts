@@ -21,7 +21,7 @@ export type Guarantee = "exactly-once" | "at-least-once"
 /** What a sink promises; the planner, the types and the conformance suite act on it. */
 export interface SinkFeatures {
   readonly modes: ReadonlyArray<Mode>
-  /** With recovery; see ARCHITECTURE 9. */
+  /** What it gives once queries recover from checkpoints (rules C2, C4); without recovery a restart may double. */
   readonly guarantee: Guarantee
   /** Two queries may write to it at once (rule M1). */
   readonly multiWriter: boolean

@@ -40,7 +40,7 @@ export const receiverOf = (hash: number, parallelism: number): number =>
 
 type Level = Map<unknown, number | Level>
 
-/** A map from tuples to numbers, one `Map` per column: composite keys are never concatenated (ARCHITECTURE 6). */
+/** A map from tuples to numbers, one `Map` per column: composite keys are never concatenated, so no two read alike. */
 export class TupleIndex {
   readonly #depth: number
   readonly #root: Level = new Map()

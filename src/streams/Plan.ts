@@ -21,7 +21,7 @@ export interface RowValue {
   readonly label: string
 }
 
-/** What becomes of late rows: dropped and counted under a name, or written to a sink (EXPERIENCE: `Late.to`). */
+/** What becomes of late rows, counted `late` either way: dropped, or written to a sink (`Late.to`). */
 export type LatePolicy = { readonly kind: "drop" } | { readonly kind: "to"; readonly sink: AnySink }
 
 /** How a stream's watermark comes about and behaves when input is quiet (rules T2, T7, T8, T14). */

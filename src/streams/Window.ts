@@ -1,6 +1,7 @@
 /**
  * Window assigners (Dataflow Model; Flink; Spark): tumbling, sliding, session, global. All are [start, end) in event
- * time (rule T1). Values only; the operators are in `WindowState.ts` and `SessionState.ts`.
+ * time (rule T1). Values only; the operators are in
+ * `state/TimeWindowState.ts`, `state/SessionState.ts` and `state/GlobalState.ts`.
  */
 import type * as Duration from "effect/Duration"
 import type { OptionProblem } from "../model/Errors.ts"

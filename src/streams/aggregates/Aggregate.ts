@@ -1,5 +1,5 @@
 /**
- * The contract of an aggregate: columns of accumulators, one slot per (slice, key), fed in batches (ARCHITECTURE 6).
+ * The contract of an aggregate: columns of accumulators, one slot per (slice, key), fed in batches.
  *
  * An aggregate is a commutative monoid over rows: results do not depend on the order of `addBatch` and `mergeSlot`
  * calls (rule A1). Where order is part of the meaning (`first`, `last`, rows kept for a reducer without `merge`) it is

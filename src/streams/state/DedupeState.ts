@@ -13,7 +13,7 @@ export interface DedupeOptions {
   /** Absent: the key is (id, event time). */
   readonly horizonMs: number | undefined
   readonly allowedLatenessMs: number
-  /** Late rows are forwarded, or go to the late output, or are dropped by name. */
+  /** Late rows are forwarded (counted `forwarded`), go to the late output or are dropped (both counted `late`). */
   readonly late: "forward" | "output" | "drop"
   /** Results need a place in the total order: (event time, id). */
   readonly ordered: boolean

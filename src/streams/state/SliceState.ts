@@ -29,7 +29,7 @@ export class SliceState {
     for (const a of this.accumulators) a.reserve(this.counts.length)
   }
 
-  /** The slot of a key, made empty when new; `onNew` learns of new keys. */
+  /** The slot of a key, made empty when new. */
   slotOf(id: number): number {
     const slot = this.slots.getOrAdd(id)
     if (slot >= this.counts.length) this.#grow()

@@ -34,7 +34,7 @@ describe("A4: results are a function of what each partition contains", () => {
           expect(run.dead.toSorted()).toEqual(dead)
         }
       }),
-      { numRuns: runs(250) }
+      { numRuns: runs(500) }
     )
   })
 })
@@ -95,7 +95,7 @@ describe("T2, T3, T13, C1: on every edge, at every moment", () => {
         for (const [edge, seen] of edges) expect(seen.wrong, edge.name).toBeUndefined()
         expect(edges.size).toBeGreaterThan(0)
       }),
-      { numRuns: runs(60) }
+      { numRuns: runs(200) }
     )
   })
 })

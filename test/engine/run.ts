@@ -39,6 +39,8 @@ export interface Run {
   readonly results: ReadonlyArray<unknown>
   readonly late: ReadonlyArray<unknown>
   readonly dedupeLate: ReadonlyArray<unknown>
+  /** Dead letters: operator, partition, place and reason. */
+  readonly dead: ReadonlyArray<string>
   readonly ledger: Ledger
   readonly epoch: number
   /** Most messages that an edge ever held. */
@@ -271,22 +273,23 @@ export const runJob = (job: Job, manner: Manner): Effect.Effect<Run, unknown> =>
       parallelism: manner.parallelism,
       trigger: Trigger.every(manner.epochMs)
     }
-    const [summary, progress] = yield* Effect.scoped(
+    const [summary, progress, letters] = yield* Effect.scoped(
       Effect.gen(function* () {
         const handle = yield* Query.start(pipeline as never, options)
         const summary = yield* handle.await
-        return [summary, yield* handle.progress] as const
+        return [summary, yield* handle.progress, yield* Query.deadLetters("job")] as const
       })
     ).pipe(Effect.provide(Checkpoint.layerMemory), (run) => ordered(manner.order, run))
     return {
       results: yield* manner.mode === "append" ? results.rows : results.table,
       late: yield* late.rows,
       dedupeLate: yield* dedupeLate.rows,
+      dead: letters.map((l) => [l.source, l.partition, l.place, l.operator, l.reason].join(" ")),
       ledger: summary.ledger,
       epoch: summary.epoch,
       peak: Math.max(0, ...progress.queues.map((q) => q.peak))
     }
-  }) as Effect.Effect<Run, unknown>
+  }) as unknown as Effect.Effect<Run, unknown>
 
 const sum = (ledger: Ledger, operator: (name: string) => boolean, field: keyof OperatorBalance): number =>
   ledger.operators.filter((o) => operator(o.operator)).reduce((all, o) => all + (o[field] as number), 0)

@@ -38,6 +38,9 @@ export const hashKey = (tuple: KeyTuple): number => {
 export const receiverOf = (hash: number, parallelism: number): number =>
   Math.floor(((hash % Limits.keyGroups) * parallelism) / Limits.keyGroups)
 
+/** Integer keys below this are found by index; a power of two. */
+const smallKeys = 1 << 16
+
 type Level = Map<unknown, number | Level>
 
 /** A map from tuples to numbers, one `Map` per column: composite keys are never concatenated, so no two read alike. */
@@ -45,6 +48,8 @@ export class TupleIndex {
   readonly #depth: number
   readonly #root: Level = new Map()
   #unkeyed = -1
+  /** Numbers of the keys `0..smallKeys)`, as far as they have been looked up as a column of numbers. */
+  #small: Int32Array | undefined
 
   constructor(depth: number) {
     this.#depth = depth
@@ -71,9 +76,31 @@ export class TupleIndex {
     }
     const root = this.#root
     const column = columns[0]
+    if (column instanceof Int32Array || column instanceof Float64Array) this.#numbers(column, n, out)
+    else {
+      for (let i = 0; i < n; i++) {
+        const found = root.get(column[i])
+        out[i] = found === undefined ? -1 : (found as number)
+      }
+    }
+  }
+
+  /** A column of numbers: small integers, which most are, are found by index. */
+  #numbers(column: Int32Array | Float64Array, n: number, out: Int32Array): void {
+    const small = (this.#small ??= new Int32Array(smallKeys).fill(-1))
+    const root = this.#root
     for (let i = 0; i < n; i++) {
-      const found = root.get(column[i])
+      const key = column[i]
+      if ((key & (smallKeys - 1)) === key) {
+        const found = small[key]
+        if (found >= 0) {
+          out[i] = found
+          continue
+        }
+      }
+      const found = root.get(key)
       out[i] = found === undefined ? -1 : (found as number)
+      if (found !== undefined && (key & (smallKeys - 1)) === key) small[key] = found as number
     }
   }
 
@@ -96,6 +123,7 @@ export class TupleIndex {
   }
 
   delete(tuple: KeyTuple): void {
+    this.#small = undefined
     if (this.#depth === 0) {
       this.#unkeyed = -1
       return

@@ -105,7 +105,7 @@ export class WatermarkGenerator {
     const own = field !== undefined && chunk.columns !== undefined && Object.hasOwn(chunk.columns, field)
     const column = own ? chunk.column(field) : undefined
     // A column of instants is used as it stands.
-    if (column instanceof Float64Array && column.length === n && column.every(isInstant)) return column
+    if (column instanceof Float64Array && allInstants(column, n)) return column
     const times = new Float64Array(n)
     if (column instanceof Float64Array) {
       for (let i = 0; i < n; i++) times[i] = isInstant(column[i]) ? column[i] : eventTimeMs(column[i], zone)
@@ -120,6 +120,11 @@ export class WatermarkGenerator {
     }
     return times
   }
+}
+
+const allInstants = (column: Float64Array, n: number): boolean => {
+  for (let i = 0; i < n; i++) if (!isInstant(column[i])) return false
+  return column.length === n
 }
 
 const without = (

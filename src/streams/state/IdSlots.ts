@@ -1,6 +1,7 @@
 /**
- * A map from small non-negative integers (key ids) to dense slots, by open addressing in one `Int32Array`.
- * Slots are handed out in the order of first use; there is no removal: a slice is dropped as a whole.
+ * A map from small non-negative integers (key ids) to dense slots, by open addressing in one `Int32Array`. Ids are
+ * dense, so an id is its own hash: neighbours stay neighbours and seldom meet. Slots are handed out in the order of
+ * first use; there is no removal: a slice is dropped as a whole.
  */
 const empty = -1
 
@@ -24,7 +25,7 @@ export class IdSlots {
   get(id: number): number {
     const table = this.#table
     const mask = this.#mask
-    let h = Math.imul(id, 0x9e3779b1) >>> 7
+    let h = id
     for (;;) {
       h &= mask
       const found = table[h << 1]
@@ -38,7 +39,7 @@ export class IdSlots {
   getOrAdd(id: number): number {
     const table = this.#table
     const mask = this.#mask
-    let h = Math.imul(id, 0x9e3779b1) >>> 7
+    let h = id
     for (;;) {
       h &= mask
       const found = table[h << 1]
@@ -66,7 +67,7 @@ export class IdSlots {
 
   #place(id: number, slot: number): void {
     const table = this.#table
-    let h = Math.imul(id, 0x9e3779b1) >>> 7
+    let h = id
     for (;;) {
       h &= this.#mask
       if (table[h << 1] === empty) break

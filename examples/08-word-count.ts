@@ -4,7 +4,7 @@
  *     npm run -s example 08
  *
  * It brings its own little server, which says three lines and hangs up. To type lines yourself, run `nc -lk 9999` in
- * another terminal and read `Socket.source({ port: 9999 })`; Ctrl-C ends it.
+ * another terminal and read `Socket.source({ port: 9999 })`; Ctrl-C ends it. Every word that ever came stays in memory.
  */
 import { createServer, type AddressInfo } from "node:net"
 import { NodeRuntime } from "@effect/platform-node"
@@ -12,7 +12,7 @@ import { Checkpoint, EventStream, Query, Socket, Terminal, Trigger } from "tidem
 import { Effect } from "effect"
 
 const wordCount = (port: number) =>
-  EventStream.from(Socket.source({ port, untilClosed: true })).pipe(
+  EventStream.from(Socket.source({ port, bounded: true })).pipe(
     EventStream.flatMap(({ value }) =>
       value
         .toLowerCase()

@@ -155,6 +155,14 @@ const docBefore = (module: Module, at: number): boolean => {
   return doc !== undefined && /^(\s|\/\/[^\n]*\n)*$/.test(module.text.slice(doc.end, at))
 }
 
+/** Lines of docstrings that another docstring directly follows: they document nothing. A header has a blank line below. */
+export const stranded = (module: Module): ReadonlyArray<number> => {
+  const docs = module.comments.filter((c) => c.type === "Block" && c.value.startsWith("*"))
+  return docs
+    .filter((doc, i) => i + 1 < docs.length && /^[ \t]*\n?[ \t]*$/.test(module.text.slice(doc.end, docs[i + 1].start)))
+    .map((doc) => module.text.slice(0, doc.start).split("\n").length)
+}
+
 /** Whether the module starts with a comment that says what it is. */
 export const hasHeader = (module: Module): boolean => {
   const [first] = module.comments

@@ -46,7 +46,7 @@ if (process.argv[2] === "idle") {
   await new Promise((ready) => setTimeout(ready, 1000))
   const stop = watch()
   // Several times W1, so that the tail has enough ticks.
-  for (let i = 0; i < 4; i++) await runFibers(10_000_000, 1)
+  for (let i = 0; i < 16; i++) await runFibers(10_000_000, 1)
   const busy = figuresOf(stop())
   const control = await new Promise((resolve) => {
     idle.on("message", resolve)

@@ -17,7 +17,7 @@ export const Limits = {
   /** Bytes an edge holds before its sender waits; one chunk is always let in, however large. */
   edgeBytesMax: 8 << 20,
   /** Milliseconds of CPU after which the scheduler lets timers and sockets run. */
-  timeSliceMs: 8,
+  timeSliceMs: 5,
   /** Distinct keys a sender remembers before it forgets them all and starts again (rule A7). */
   keyDictionaryEntriesMax: 1 << 18,
   /** Key groups: the unit in which keyed state moves when parallelism changes (rule C11). */

@@ -3,9 +3,10 @@
  * dropped and counted under a name the user chose. Never silently.
  */
 import * as Effect from "effect/Effect"
-import type { DeadLetter, DeadRow } from "../model/DeadLetter.ts"
+import type { DeadRow } from "../model/DeadLetter.ts"
 import { SourceError } from "../model/Errors.ts"
 import type { Counters } from "../streams/Counters.ts"
+import { letterOfBytes } from "./DeadLetterOf.ts"
 import type { Task } from "./Task.ts"
 import type { ReadySource } from "./Topology.ts"
 
@@ -30,29 +31,11 @@ export const takeBadInput = (
     return Effect.void
   }
   counters.dead += dead.length
-  task.bury(dead.map((row) => letterOf(task.query, source.name, partition, row)))
+  const from = { query: task.query, operator: "decode", source: source.name, partition }
+  task.bury(
+    dead.map(({ place, reason, detail, bytes, truncated }) =>
+      letterOfBytes({ ...from, place, reason, detail }, bytes, truncated)
+    )
+  )
   return Effect.void
-}
-
-const letterOf = (query: string, source: string, partition: string, row: DeadRow): DeadLetter => ({
-  query,
-  operator: "decode",
-  source,
-  partition,
-  place: row.place,
-  reason: row.reason,
-  detail: row.detail,
-  ...textOf(row.bytes),
-  truncated: row.truncated
-})
-
-const utf8 = new TextDecoder("utf-8", { fatal: true })
-
-/** Bytes as text where they are UTF-8, else as base64: a dead letter loses none of them. */
-const textOf = (bytes: Uint8Array): { readonly text: string } | { readonly base64: string } => {
-  try {
-    return { text: utf8.decode(bytes) }
-  } catch {
-    return { base64: Buffer.from(bytes).toString("base64") }
-  }
 }

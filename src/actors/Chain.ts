@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
+import { textOf } from "../model/Text.ts"
 import { dealById, KeyedExchange, type RefusedRow } from "../streams/Exchange.ts"
 import { factsOf } from "../streams/PlanFacts.ts"
 import type { DedupeNode, EventTimeNode, MapEffectNode, PlanNode, RunningNode, SinkNode, WindowNode } from "../streams/Plan.ts"
@@ -20,7 +21,6 @@ import {
   unionBranch
 } from "../streams/Stateless.ts"
 import { WatermarkGenerator } from "../streams/Watermark.ts"
-import { textOf } from "./JsonText.ts"
 import type { HasWatermark, OutEdge } from "./OutEdge.ts"
 import type { Task } from "./Task.ts"
 import type { KeyedNode, Topology } from "./Topology.ts"

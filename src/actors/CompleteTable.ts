@@ -3,7 +3,7 @@
  * further behind the watermark than `keep`. Rows without event time are kept by the clock instead.
  */
 import type { RowChunk } from "../model/RowChunk.ts"
-import { jsonText } from "./JsonText.ts"
+import { jsonText } from "../model/Text.ts"
 
 /** The rows of one complete-mode output, and whether they changed in this epoch. */
 export class CompleteTable {

@@ -5,15 +5,14 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { DeadLetter, DeadRow } from "../model/DeadLetter.ts"
+import type { DeadRow } from "../model/DeadLetter.ts"
 import { QueryError } from "../model/Errors.ts"
-import { Limits } from "../model/Limits.ts"
 import type { RowChunk } from "../model/RowChunk.ts"
 import type { SinkWriter as Writer } from "../model/Sink.ts"
 import { Alignment } from "./Alignment.ts"
 import { CompleteTable } from "./CompleteTable.ts"
+import { letterOfRow } from "./DeadLetterOf.ts"
 import { edgeBalances, Inbox } from "./Edge.ts"
-import { jsonText } from "./JsonText.ts"
 import type { Message, Sized } from "./Message.ts"
 import type { Report, Task } from "./Task.ts"
 import type { SinkStage } from "./Topology.ts"
@@ -107,7 +106,10 @@ export class SinkWriter {
   }
 
   /** Rows that the sink refuses become dead letters; dead letters that it refuses stop the query: they have nowhere to go. */
-  #refused(chunk: { readonly rows: ReadonlyArray<unknown> }, dead: ReadonlyArray<DeadRow>): Effect.Effect<void, QueryError> {
+  #refused(
+    chunk: { readonly rows: ReadonlyArray<unknown> },
+    dead: ReadonlyArray<DeadRow>
+  ): Effect.Effect<void, QueryError> {
     if (this.stage.role === "dead") {
       return Effect.fail(
         new QueryError({
@@ -117,20 +119,12 @@ export class SinkWriter {
         })
       )
     }
-    this.task.bury(dead.map((row): DeadLetter => {
-      const text = jsonText(chunk.rows[row.before])
-      return {
-        query: this.task.query,
-        operator: this.stage.name,
-        source: "several",
-        partition: "several",
-        place: row.place,
-        reason: row.reason,
-        detail: row.detail,
-        text: text.slice(0, Limits.deadLetterBytesMax),
-        truncated: text.length > Limits.deadLetterBytesMax
-      }
-    }))
+    const from = { query: this.task.query, operator: this.stage.name, source: "several", partition: "several" }
+    this.task.bury(
+      dead.map(({ before, place, reason, detail }) =>
+        letterOfRow({ ...from, place, reason, detail }, chunk.rows[before])
+      )
+    )
     return this.task.flush
   }
 

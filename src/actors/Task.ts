@@ -7,14 +7,14 @@ import * as Effect from "effect/Effect"
 import type { DeadLetter, DeadReason } from "../model/DeadLetter.ts"
 import { QueryError } from "../model/Errors.ts"
 import type { EdgeBalance, OperatorBalance, SinkBalance } from "../model/Ledger.ts"
-import { Limits } from "../model/Limits.ts"
 import type { Position } from "../model/Position.ts"
 import { laneAt, noLane, ordinalAt, subAt, type RowChunk } from "../model/RowChunk.ts"
 import type { Prepared } from "../model/Sink.ts"
+import { jsonText, textOf } from "../model/Text.ts"
 import { Counters } from "../streams/Counters.ts"
 import { OperatorFailure } from "../streams/Stateless.ts"
 import { AggregateFault } from "../streams/UserCode.ts"
-import { jsonText, textOf } from "./JsonText.ts"
+import { letterOfRow } from "./DeadLetterOf.ts"
 import type { Message, Sized } from "./Message.ts"
 import { type HasWatermark, type OutEdge, Outbox } from "./OutEdge.ts"
 
@@ -95,21 +95,17 @@ export class Task implements HasWatermark {
   readonly buryRow = (operator: string, chunk: RowChunk, i: number, reason: DeadReason, detail: string): void => {
     const lane = laneAt(chunk.order, i)
     const known = typeof lane === "number" && lane >= 0 && chunk.order.lanes === undefined
-    const text = jsonText(chunk.rows[i])
     const sub = subAt(chunk.order, i)
-    this.bury([
-      {
-        query: this.query,
-        operator,
-        source: known ? this.#lanes.source(lane) : "several",
-        partition: known ? this.#lanes.partition(lane) : "several",
-        place: known ? this.#place(ordinalAt(chunk.order, i), sub) : lane === noLane ? "a result" : String(lane),
-        reason,
-        detail,
-        text: text.slice(0, Limits.deadLetterBytesMax),
-        truncated: text.length > Limits.deadLetterBytesMax
-      }
-    ])
+    const head = {
+      query: this.query,
+      operator,
+      source: known ? this.#lanes.source(lane) : "several",
+      partition: known ? this.#lanes.partition(lane) : "several",
+      place: known ? this.#place(ordinalAt(chunk.order, i), sub) : lane === noLane ? "a result" : String(lane),
+      reason,
+      detail
+    }
+    this.bury([letterOfRow(head, chunk.rows[i])])
   }
 
   #place(ordinal: number, sub: number): string {
@@ -135,14 +131,20 @@ export class Task implements HasWatermark {
    * One step: plain code, then the effects that it left, then `after`, which is plain code too and may leave one last
    * effect. Returns what is still to be run, or undefined when the step is done: the hot path makes no Effect at all.
    */
-  step(run: () => void, after: () => Effect.Effect<void, unknown> | undefined): Effect.Effect<void, unknown> | undefined {
+  step(
+    run: () => void,
+    after: () => Effect.Effect<void, unknown> | undefined
+  ): Effect.Effect<void, unknown> | undefined {
     try {
       run()
     } catch (thrown) {
       return this.failure(thrown)
     }
     if (this.pending.length === 0) return after()
-    return Effect.andThen(this.runPending, Effect.suspend(() => after() ?? Effect.void))
+    return Effect.andThen(
+      this.runPending,
+      Effect.suspend(() => after() ?? Effect.void)
+    )
   }
 
   /** Runs the effects that steps left, which may leave more. */

@@ -6,6 +6,7 @@
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import type { OptionProblem } from "../model/Errors.ts"
+import { jsonText } from "../model/Text.ts"
 import { oneLine } from "./words.ts"
 
 /** What the program exits with; `--help` says the same. */
@@ -22,15 +23,6 @@ export const failed = (message: string, code: number = ExitCode.failed): CliFail
 
 const nestingMax = 3
 
-const textOf = (value: unknown): string => {
-  try {
-    // JSON asks `Redacted` for its `<redacted>`.
-    return JSON.stringify(value) ?? String(value)
-  } catch {
-    return "something that cannot be shown"
-  }
-}
-
 const stringAt = (value: object, field: string): string => {
   const found: unknown = Reflect.get(value, field)
   return typeof found === "string" ? found : ""
@@ -42,7 +34,8 @@ export const describeError = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return oneLine(String(error))
   const tag = stringAt(error, "_tag")
   let said = stringAt(error, "message")
-  if (said === "") said = tag !== "" ? tag : error instanceof Error ? error.name : textOf(error)
+  // JSON asks `Redacted` for its `<redacted>`.
+  if (said === "") said = tag !== "" ? tag : error instanceof Error ? error.name : jsonText(error)
   let below: unknown = Reflect.get(error, "cause")
   for (let depth = 0; depth < nestingMax && below instanceof Error; depth++) {
     // Errors of the system are said by their code.

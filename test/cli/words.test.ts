@@ -85,7 +85,7 @@ describe("why something failed", () => {
           throw new Error("no")
         }
       },
-      "something that cannot be shown"
+      "[unprintable]"
     ]
   ])("%s", (_, error, says) => {
     expect(describeError(error)).toBe(says)

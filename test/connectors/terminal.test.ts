@@ -160,7 +160,7 @@ describe("Terminal.sink", () => {
       "true",
       "1970-01-01T00:00:00Z",
       "Invalid Date",
-      '[1,"2n"]',
+      '[1,"2"]',
       '{"a":"b"}',
       "1970-01-01T00:00:00.000Z".slice(0, 17) + "...",
       "[unprintable]",

@@ -4,6 +4,7 @@
  * Data comes from outside: an escape sequence in it must not move the cursor, change colours or forge a row, and a
  * direction override must not make text read as something else. Such characters are shown as `\u001b`.
  */
+import { jsonText } from "../../model/Text.ts"
 
 /** Characters of a cell that is not truncated; the rest is cut, so that one row cannot fill a manifest or a screen. */
 export const cellCharsMax = 10_000
@@ -56,11 +57,15 @@ const instant = (ms: number): string => {
   return Number.isNaN(date.getTime()) ? "Invalid Date" : date.toISOString().replace(".000Z", "Z")
 }
 
-const jsonOf = (value: object): string => {
-  const text = JSON.stringify(value, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v))
-  if (text === undefined) return String(value)
-  // A value with a text of its own, such as a DateTime.Utc, is shown without quotes.
-  return text.startsWith('"') ? (JSON.parse(text) as string) : text
+/** JSON of an object. One that becomes a text, such as a DateTime.Utc, is shown without quotes. */
+const textOfObject = (value: object): string => {
+  const text = jsonText(value)
+  try {
+    return text.startsWith('"') ? (JSON.parse(text) as string) : text
+  } catch {
+    // The words of an object that has no JSON.
+    return text
+  }
 }
 
 /** Columns whose numbers are instants in milliseconds. */
@@ -73,12 +78,7 @@ const plainText = (value: unknown, column: string): { readonly text: string; rea
   if (typeof value === "number" && isInstantColumn(column)) return { text: instant(value), whole: true }
   if (value instanceof Date) return { text: instant(value.getTime()), whole: true }
   if (typeof value !== "object" || value === null) return { text: String(value), whole: typeof value === "number" }
-  try {
-    return { text: jsonOf(value), whole: false }
-  } catch {
-    // Circular, or a toJSON that throws.
-    return { text: "[unprintable]", whole: false }
-  }
+  return { text: textOfObject(value), whole: false }
 }
 
 /** One cell: safe text of at most `most` columns (0: whole). Numbers and instants are never cut. */

@@ -25,17 +25,12 @@ describe("README.md", () => {
     const [head, ...rows] = out
       .split("\n")
       .filter((line) => line.startsWith("|"))
-      .map((line) =>
-        line
-          .split("|")
-          .slice(1, -1)
-          .map((cell) => cell.trim())
-      )
-    expect(head).toEqual(["category", "window_start", "window_end", "orders", "revenue"])
+      .map((line) => line.replaceAll(/[\s|]+/g, " ").trim())
+    expect(head).toBe("category window_start window_end orders revenue")
     expect(rows.toSorted()).toEqual([
-      ["Books", "2026-01-01T12:00:00Z", "2026-01-01T12:01:00Z", "1", "20"],
-      ["Books", "2026-01-01T12:01:00Z", "2026-01-01T12:02:00Z", "1", "15"],
-      ["Games", "2026-01-01T12:00:00Z", "2026-01-01T12:01:00Z", "1", "60"]
+      "Books 2026-01-01T12:00:00Z 2026-01-01T12:01:00Z 1 20",
+      "Books 2026-01-01T12:01:00Z 2026-01-01T12:02:00Z 1 15",
+      "Games 2026-01-01T12:00:00Z 2026-01-01T12:01:00Z 1 60"
     ])
   })
 })

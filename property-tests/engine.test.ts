@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import * as fc from "fast-check"
-import { afterEach, describe, expect, it, vi } from "vitest"
+import { afterEach, describe, expect, it } from "vitest"
 import { Edge } from "../src/actors/Edge.ts"
 import type { Message, Sized } from "../src/actors/Message.ts"
 import { imbalances } from "../src/model/Ledger.ts"
@@ -12,9 +12,12 @@ import { job, manners, runs } from "./engineJobs.ts"
 
 const cases = job.chain((j) => manners(j).map((how) => ({ job: j, how })))
 
-afterEach(() => {
-  vi.restoreAllMocks()
-})
+const honest = Reflect.get(Edge.prototype, "tryOffer")
+const tap = (tryOffer: Edge["tryOffer"]): void => {
+  Reflect.set(Edge.prototype, "tryOffer", tryOffer)
+}
+
+afterEach(() => tap(honest))
 
 describe("A4: results are a function of what each partition contains", () => {
   it("whatever the chunks, the parallelism, the speeds and the order of fibers: the oracle's", async () => {
@@ -78,8 +81,7 @@ const after = (seen: Seen, m: Message<Sized>): Seen => ({
 describe("T2, T3, T13, C1: on every edge, at every moment", () => {
   it("watermarks rise, no row has a W_p below one that was sent before it, barriers count up, nothing follows an end", async () => {
     const edges = new Map<Edge, Seen>()
-    const honest = Reflect.get(Edge.prototype, "tryOffer")
-    vi.spyOn(Edge.prototype, "tryOffer").mockImplementation(function (this: Edge, message) {
+    tap(function (this: Edge, message) {
       if (this.name === "control" || this.name === "pulled") return honest.call(this, message)
       const seen = edges.get(this) ?? { watermark: -Infinity, epoch: 0, ended: false, wrong: undefined }
       // Noted first: taking it may let the sender go on, and send the next, before it returns.

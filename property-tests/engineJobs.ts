@@ -30,7 +30,8 @@ const move: fc.Arbitrary<Move> = fc.record({
 })
 
 const windows: fc.Arbitrary<Windows> = fc.oneof(
-  { weight: 5, arbitrary: timeWindows() },
+  { weight: 3, arbitrary: timeWindows() },
+  { weight: 3, arbitrary: overlapping() },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("session" as const), gap: fc.integer({ min: 1, max: 6 }) }) },
   { weight: 1, arbitrary: fc.constant<Windows>({ kind: "global" }) }
 )
@@ -39,6 +40,13 @@ function timeWindows(): fc.Arbitrary<Windows> {
   return fc
     .record({ size: fc.integer({ min: 1, max: 12 }), slide: fc.integer({ min: 1, max: 14 }), offset: fc.nat(13) })
     .map(({ size, slide, offset }): Windows => ({ kind: "time", size, slide, offset: offset % slide }))
+}
+
+/** Each time in several windows, whose slices are shorter than their slide, or as long. */
+function overlapping(): fc.Arbitrary<Windows> {
+  return fc
+    .record({ slide: fc.integer({ min: 2, max: 6 }), times: fc.integer({ min: 2, max: 4 }), more: fc.nat(2) })
+    .map(({ slide, times, more }): Windows => ({ kind: "time", size: slide * times + more, slide, offset: 0 }))
 }
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -117,7 +125,9 @@ const timeOf = (shape: Shape, m: Move, last: number, watermark: number): unknown
 const rowsOf = (shape: Shape, moves: ReadonlyArray<Move>, start: number, firstId: number): ReadonlyArray<Row> => {
   let last = start
   let highest = -Infinity
+  let before: Row | undefined
   return moves.map((m, i): Row => {
+    if (shape.copies && before !== undefined && m.pick % 4 === 0) return before
     const watermark = shape.explicit ? highest : highest - shape.bound
     const at = timeOf(shape, m, last, watermark)
     const mark = typeof at === "number" && Number.isSafeInteger(at) ? at - (m.pick % 4) : -1000
@@ -133,14 +143,27 @@ const rowsOf = (shape: Shape, moves: ReadonlyArray<Move>, start: number, firstId
       const v = of % 3 === 0 ? hostileValues[of % hostileValues.length] : of
       return { id, at, key, v, mark }
     }
-    return { id, at, key: "abc"[of % 3], v: of % 50, mark }
+    before = { id, at, key: "abc"[of % 3], v: of % 50, mark }
+    return before
   })
+}
+
+/** The least clock guard there is. */
+const skewMs = 1000
+
+/** When the broker took the row: at its time, or as long before as the clock guard allows, give or take a moment. */
+const appendTimeOf = (row: Row, m: Move): number => {
+  const at = typeof row.at === "number" && Math.abs(row.at) < 1e9 ? row.at : 0
+  return m.pick % 3 === 0 ? at - skewMs - m.d : at
 }
 
 const shapes = fc.record({
   windows: fc.option(windows, { nil: undefined, freq: 8 }),
   bound: fc.integer({ min: 0, max: 8 }),
-  lateness: fc.option(fc.integer({ min: 1, max: 9 }), { nil: 0 }),
+  lateness: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(0) },
+    { weight: 2, arbitrary: fc.integer({ min: 1, max: 9 }) }
+  ),
   kind: fc.constantFrom("hostile" as const, "stepped" as const, "dedupe" as const, "plain" as const),
   explicit: fc.boolean()
 })
@@ -164,9 +187,10 @@ export const job: fc.Arbitrary<Job> = fc
     dedupe: dedupes,
     keyed: fc.boolean(),
     late: fc.constantFrom<Late>("drop", "output"),
-    chained: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined, freq: 3 })
+    chained: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined, freq: 3 }),
+    appended: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) })
   })
-  .map(({ shape: s, moves, before, after, branches, dedupe, keyed, late, chained }): Job => {
+  .map(({ shape: s, moves, before, after, branches, dedupe, keyed, late, chained, appended }): Job => {
     const timed = s.windows?.kind === "time"
     const lateness = timed ? s.lateness : 0
     const shape: Shape = {
@@ -178,13 +202,17 @@ export const job: fc.Arbitrary<Job> = fc
       explicit: s.explicit
     }
     const sources = moves.map((partitions, source) =>
-      partitions.map((of, p): Partition => ({ rows: rowsOf(shape, of, p * 3, source * 1000 + p * 100) }))
+      partitions.map((of, p): Partition => {
+        const rows = rowsOf(shape, of, p * 3, source * 1000 + p * 100)
+        return appended ? { rows, appendTimes: rows.map((row, i) => appendTimeOf(row, of[i])) } : { rows }
+      })
     )
     const chains = s.windows !== undefined && lateness === 0 && s.kind !== "hostile"
     return {
       sources,
       before: s.kind === "stepped" ? before : [],
       watermark: s.explicit ? "explicit" : s.bound,
+      ...(appended ? { maxFutureSkew: skewMs } : {}),
       after: s.kind === "stepped" ? after : [],
       ...(s.kind === "stepped" && branches !== null ? { branches } : {}),
       ...(s.kind === "dedupe" ? { dedupe: { ...dedupe, lateness: Math.min(dedupe.lateness, lateness) } } : {}),

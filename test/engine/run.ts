@@ -1,12 +1,12 @@
 /**
- * Builds a `Job` with the public API and runs it on the real runtime, in as many ways as results must not depend on:
- * chunk sizes, parallelism, pace of epochs, speed of each partition, columns or rows, order in which fibers run.
+ * Runs a `Job` on the real runtime, in as many ways as results must not depend on: chunk sizes, parallelism, pace of epochs, speed of each partition, columns or rows, order in which fibers run.
  */
-import { Effect, Schema, Scheduler } from "effect"
-import { Checkpoint, EventStream, Late, Memory, Query, Trigger, Window } from "tidemark"
+import { Effect, Scheduler } from "effect"
+import { Checkpoint, Memory, Query, Trigger } from "tidemark"
 import type { Ledger, OperatorBalance } from "../../src/model/Ledger.ts"
 import type { Source } from "../../src/model/Source.ts"
-import type { Counts, Job, Row, Step, Windows } from "../oracle/Job.ts"
+import type { Counts, Job, Row } from "../oracle/Job.ts"
+import { type JobSinks, pipelineOf } from "./build.ts"
 import { randomOf, type Random } from "./random.ts"
 
 /** How a job is run; results must not depend on it. */
@@ -112,75 +112,6 @@ class SeededScheduler implements Scheduler.Scheduler {
 export const ordered = <A, E, R>(order: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   order === 0 ? effect : Effect.provideService(effect, Scheduler.Scheduler, new SeededScheduler(order))
 
-// The types of the language need a plan known when compiling; a generated one is piped without them.
-type Untyped = EventStream.EventStream<never, never, never, never>
-const pipe = (stream: Untyped, f: unknown): Untyped => (f as (s: Untyped) => Untyped)(stream)
-
-const stepOf = (step: Step): unknown => {
-  switch (step.kind) {
-    case "keep":
-      return EventStream.filter((row: Row) => (row.id as number) % step.modulo !== step.rest)
-    case "plus":
-      return EventStream.map((row: Row) => ({ ...row, v: (row.v as number) + step.by }))
-    case "split":
-      return EventStream.flatMap((row: Row) =>
-        Array.from({ length: (row.id as number) % (step.copies + 1) }, (_, copy) => ({ ...row, copy }))
-      )
-    case "effect":
-      return EventStream.mapEffect(
-        (row: Row) =>
-          Effect.gen(function* () {
-            // Rows take differently long, so that concurrent ones overtake each other.
-            for (let i = (row.id as number) % 3; i > 0; i--) yield* Effect.yieldNow
-            if ((row.id as number) % 5 === step.failRest) return yield* Effect.fail("no")
-            return { ...row, v: (row.v as number) * 2 }
-          }),
-        { concurrency: step.concurrency, ordered: step.ordered, onError: "deadLetter" }
-      )
-  }
-}
-
-const windowOf = (windows: Windows): unknown => {
-  switch (windows.kind) {
-    case "time":
-      return Window.sliding(windows.size, { every: windows.slide, offset: windows.offset })
-    case "session":
-      return Window.session(windows.gap)
-    case "global":
-      return Window.global()
-  }
-}
-
-const aggregates = (of: never): object => {
-  const a = of as {
-    readonly count: unknown
-    readonly [name: string]: unknown
-  }
-  const by = (name: string, field: string): unknown => (a[name] as (f: string) => unknown)(field)
-  const reduce = a["reduce"] as (r: unknown) => unknown
-  return {
-    n: a.count,
-    total: by("sum", "v"),
-    low: by("min", "v"),
-    high: by("max", "v"),
-    first: by("first", "id"),
-    last: by("last", "id"),
-    ids: by("distinct", "id"),
-    merged: reduce({
-      state: Schema.Number,
-      zero: () => 0,
-      add: (s: number, row: Row) => s + (Number(row.v) % 1000),
-      merge: (x: number, y: number) => x + y
-    }),
-    folded: reduce({
-      state: Schema.Array(Schema.String),
-      zero: () => [],
-      add: (s: ReadonlyArray<string>, row: Row) => [...s, `${String(row.id)}@${String(row.at)}.${row.copy ?? ""}`],
-      result: (s: ReadonlyArray<string>) => s.join(" ")
-    })
-  }
-}
-
 const sourceOf = (job: Job, manner: Manner, index: number): Effect.Effect<Source<Row, unknown, unknown, never>> =>
   Effect.gen(function* () {
     const partitions = job.sources[index]
@@ -205,91 +136,43 @@ const sourceOf = (job: Job, manner: Manner, index: number): Effect.Effect<Source
 /** Runs a job to the end of its input. Fails as the query fails. */
 export const runJob = (job: Job, manner: Manner): Effect.Effect<Run, unknown> =>
   Effect.gen(function* () {
-    const results = Memory.sink()
-    const late = Memory.sink()
-    const dedupeLate = Memory.sink()
-    let stream: Untyped | undefined
-    for (let i = 0; i < job.sources.length; i++) {
-      const one = EventStream.from(yield* sourceOf(job, manner, i)) as unknown as Untyped
-      stream = stream === undefined ? one : pipe(stream, EventStream.union(one))
-    }
-    let s = stream as Untyped
-    for (const step of job.before) s = pipe(s, stepOf(step))
-    s = pipe(
-      s,
-      EventStream.withEventTime(
-        "at" as never,
-        {
-          ...(job.watermark === "explicit" ? { watermark: (row: Row) => row.mark } : { outOfOrderness: job.watermark }),
-          ...(job.maxFutureSkew === undefined ? {} : { maxFutureSkew: job.maxFutureSkew }),
-          // Small enough that fast partitions do pause.
-          alignment: 20
-        } as never
-      )
-    )
-    for (const step of job.after) s = pipe(s, stepOf(step))
-    if (job.branches !== undefined) {
-      const [a, b] = job.branches.map((steps) => steps.reduce((of, step) => pipe(of, stepOf(step)), s))
-      s = pipe(a, EventStream.union(b))
-    }
-    if (job.dedupe !== undefined) {
-      const policy = job.dedupe.late === "output" ? Late.to(dedupeLate) : job.dedupe.late
-      s = pipe(s, EventStream.dedupe("id" as never, { late: policy, allowedLateness: job.dedupe.lateness } as never))
-    }
-    s = pipe(
-      s,
-      job.keyed ? (EventStream.keyBy as (...f: ReadonlyArray<unknown>) => unknown)("key") : EventStream.keyBy()
-    )
-    if (job.windows === undefined) {
-      s = pipe(s, EventStream.aggregateRunning(aggregates as never))
-    } else {
-      const policy = job.late === "output" ? Late.to(late) : job.late
-      const options = { late: policy, ...(job.lateness === 0 ? {} : { allowedLateness: job.lateness }) }
-      const window = EventStream.window as (w: unknown, o: unknown) => unknown
-      s = pipe(s, window(windowOf(job.windows), options))
-      s = pipe(s, EventStream.aggregate(aggregates as never))
-    }
-    if (job.chained !== undefined) {
-      s = pipe(s, EventStream.keyBy())
-      s = pipe(
-        s,
-        (EventStream.window as (w: unknown, o: unknown) => unknown)(Window.tumbling(job.chained), { late: "drop" })
-      )
-      const again = ({ count, sum, first, last }: Record<string, (f: string) => unknown>): object => ({
-        panes: count,
-        rows: sum("n"),
-        firstEnd: first("window_end"),
-        firstKey: first("key"),
-        lastStart: last("window_start")
-      })
-      s = pipe(s, EventStream.aggregate(again as never))
-    }
-    const to = EventStream.to as (sink: unknown, o: unknown) => (s: Untyped) => unknown
-    const how = manner.mode === "complete" ? { mode: "complete", keep: "36500 days" } : { mode: manner.mode }
-    const pipeline = to(results, how)(s)
+    const sinks = { results: Memory.sink(), late: Memory.sink(), dedupeLate: Memory.sink() }
+    const sources = yield* Effect.forEach(job.sources, (_, i) => sourceOf(job, manner, i))
+    // Small enough that fast partitions do pause.
+    const pipeline = pipelineOf(job, sources, sinks, manner.mode, { alignment: 20 })
     const options = {
       name: "job",
       chunkRows: manner.chunkRows,
       parallelism: manner.parallelism,
       trigger: Trigger.every(manner.epochMs)
     }
-    const [summary, progress, letters] = yield* Effect.scoped(
-      Effect.gen(function* () {
-        const handle = yield* Query.start(pipeline as never, options)
-        const summary = yield* handle.await
-        return [summary, yield* handle.progress, yield* Query.deadLetters("job")] as const
-      })
-    ).pipe(Effect.provide(Checkpoint.layerMemory), (run) => ordered(manner.order, run))
+    return yield* Effect.gen(function* () {
+      const handle = yield* Query.start(pipeline, options)
+      yield* handle.await
+      return yield* resultOf(handle, sinks, manner.mode)
+    }).pipe(Effect.scoped, Effect.provide(Checkpoint.layerMemory), (run) => ordered(manner.order, run))
+  })
+
+/** What a query that has ended gave. */
+export const resultOf = (
+  handle: Query.QueryHandle<unknown>,
+  sinks: JobSinks,
+  mode: Manner["mode"]
+): Effect.Effect<Run, unknown, Checkpoint.CheckpointStore> =>
+  Effect.gen(function* () {
+    const { ledger, epoch } = yield* handle.await
+    const letters = yield* Query.deadLetters(handle.name)
+    const { queues } = yield* handle.progress
     return {
-      results: yield* manner.mode === "append" ? results.rows : results.table,
-      late: yield* late.rows,
-      dedupeLate: yield* dedupeLate.rows,
+      results: yield* mode === "append" ? sinks.results.rows : sinks.results.table,
+      late: yield* sinks.late.rows,
+      dedupeLate: yield* sinks.dedupeLate.rows,
       dead: letters.map((l) => [l.source, l.partition, l.place, l.operator, l.reason].join(" ")),
-      ledger: summary.ledger,
-      epoch: summary.epoch,
-      peak: Math.max(0, ...progress.queues.map((q) => q.peak))
+      ledger,
+      epoch,
+      peak: Math.max(0, ...queues.map((q) => q.peak))
     }
-  }) as unknown as Effect.Effect<Run, unknown>
+  })
 
 const sum = (ledger: Ledger, operator: (name: string) => boolean, field: keyof OperatorBalance): number =>
   ledger.operators.filter((o) => operator(o.operator)).reduce((all, o) => all + (o[field] as number), 0)

@@ -38,9 +38,16 @@ export interface Dedupe {
   readonly lateness: number
 }
 
+/** T7, T12: before row number `before` its partition was raised to `to`. A fact of a run. */
+export interface Raise {
+  readonly before: number
+  readonly to: number
+}
+
 /** One partition: its rows in order, and, when the source has them, the broker's append times. */
 export interface Partition {
   readonly rows: ReadonlyArray<Row>
+  readonly raises?: ReadonlyArray<Raise>
   readonly appendTimes?: ReadonlyArray<number>
 }
 

@@ -2,7 +2,7 @@
  * What a job must give, by definition: the rules of time, lateness, dedupe, windows and aggregates, read row by row
  * over the whole input. Slow, obvious, and its own code: nothing of the engine is imported.
  */
-import type { Dedupe, Job, Outcome, Partition, Row, Step, Windows } from "./Job.ts"
+import type { Dedupe, Job, Outcome, Partition, Raise, Row, Step, Windows } from "./Job.ts"
 import { foldKey, foldWindow, type Placed } from "./Fold.ts"
 
 /** A row between operators: its values, its time, W_p before it, and its place in the total order (rule A1). */
@@ -92,11 +92,18 @@ const run = <A extends { readonly row: Row; readonly sub: ReadonlyArray<number> 
 const instant = (at: unknown): number | undefined =>
   typeof at === "number" && Math.abs(Math.floor(at)) <= 8.64e15 ? Math.floor(at) : undefined
 
-/** T2, T8: times and watermarks of one partition, in its order. */
-const timePartition = (job: Job, lane: number, raws: ReadonlyArray<Raw>, tally: Tally): ReadonlyArray<Timed> => {
+/** T2, T8: times and watermarks of one partition, in its order; T7, T12: raised as the facts of the run say. */
+const timePartition = (
+  job: Job,
+  lane: number,
+  raws: ReadonlyArray<Raw>,
+  raises: ReadonlyArray<Raise>,
+  tally: Tally
+): ReadonlyArray<Timed> => {
   const timed: Array<Timed> = []
-  let highest = -Infinity
+  let watermark = -Infinity
   for (const { row, append, ordinal, sub } of raws) {
+    for (const raise of raises) if (raise.before === ordinal) watermark = Math.max(watermark, raise.to)
     const t = instant(row.at)
     if (t === undefined) {
       tally.untimed++
@@ -106,9 +113,8 @@ const timePartition = (job: Job, lane: number, raws: ReadonlyArray<Raw>, tally: 
       tally.quarantined++
       continue
     }
-    const w = job.watermark === "explicit" ? highest : highest - job.watermark
-    timed.push({ row, t, w, lane, ordinal, sub })
-    highest = Math.max(highest, job.watermark === "explicit" ? (row.mark as number) : t)
+    timed.push({ row, t, w: watermark, lane, ordinal, sub })
+    watermark = Math.max(watermark, job.watermark === "explicit" ? (row.mark as number) : t - job.watermark)
   }
   return timed
 }
@@ -251,7 +257,7 @@ export const evaluate = (job: Job): Outcome => {
   const dedupeLate: Array<Row> = []
   const partitions = job.sources.flat()
   let timed = partitions.flatMap((partition, lane) =>
-    timePartition(job, lane, run(job.before, rawsOf(partition), tally), tally)
+    timePartition(job, lane, run(job.before, rawsOf(partition), tally), partition.raises ?? [], tally)
   ) as ReadonlyArray<Timed>
   timed = run(job.after, timed, tally)
   if (job.branches !== undefined) {

@@ -29,9 +29,9 @@ export const keyProblem = (value: unknown): string | undefined => {
 
 /** Stable across processes: decides key group and receiver (rule C11). */
 export const hashKey = (tuple: KeyTuple): number => {
-  let h = 0x9e3779b9
-  for (const value of tuple) h = (Math.imul(h, 31) + hashValue(value)) | 0
-  return h >>> 0
+  let h = 0
+  for (let c = 0; c < tuple.length; c++) h = hashValue(tuple[c], h)
+  return h
 }
 
 /** The receiver of a key: key groups are dealt to receivers in equal runs. */
@@ -105,7 +105,10 @@ export class TupleIndex {
   }
 
   get(tuple: KeyTuple): number {
-    return this.getAt(tuple.map((value) => [value]), 0)
+    return this.getAt(
+      tuple.map((value) => [value]),
+      0
+    )
   }
 
   set(tuple: KeyTuple, id: number): void {
@@ -284,7 +287,8 @@ export class KeyTable {
     if (known?.generation === delta.generation && known.size !== delta.first) {
       throw new Error(`edge ${edge} has brought ${known.size} keys, and the next are said to be from ${delta.first}`)
     }
-    if (known === undefined) known = this.#edges[edge] = { generation: delta.generation, size: 0, ids: new Int32Array(64) }
+    if (known === undefined)
+      known = this.#edges[edge] = { generation: delta.generation, size: 0, ids: new Int32Array(64) }
     if (known.generation !== delta.generation) {
       const old = known
       known = this.#edges[edge] = { generation: delta.generation, size: 0, ids: new Int32Array(64) }

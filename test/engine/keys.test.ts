@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
+import { hashValue } from "../../src/model/Hash.ts"
 import type { Column } from "../../src/model/Source.ts"
 import {
   hashKey,
@@ -199,5 +200,39 @@ describe("keys", () => {
     }
     for (const value of hostile) expect(hashKey([value, "x"])).toBe(hashKey([value, "x"]))
     expect(hashKey([0])).toBe(hashKey([-0]))
+  })
+
+  it("C11: the hash of a key chains the hashes of its columns, as Hash.ts says", () => {
+    const tuples: ReadonlyArray<KeyTuple> = [[], ...hostile.map((v) => [v]), hostile, hostile.toReversed()]
+    for (const tuple of tuples) expect(hashKey(tuple)).toBe(tuple.reduce((h: number, v) => hashValue(v, h), 0))
+    expect(hashKey(["a", "b"])).not.toBe(hashKey(["b", "a"]))
+  })
+
+  it("C11: golden keys: where state lives must never change", () => {
+    const golden: ReadonlyArray<readonly [tuple: KeyTuple, hash: number, of4: number, of7: number]> = [
+      [[], 0x00000000, 0, 0],
+      [[""], 0x9e53e827, 1, 2],
+      [["a"], 0x6dab3ad3, 2, 4],
+      [["Zürich"], 0x6b605c51, 2, 4],
+      [["\ud800"], 0xe6f53470, 3, 6],
+      [["__proto__"], 0x204ba8b6, 1, 2],
+      [["1"], 0x4bf01eb7, 1, 3],
+      [[1], 0x45a74d2c, 1, 2],
+      [[1n], 0xd37bac71, 3, 6],
+      [[true], 0x41c92b59, 2, 4],
+      [[false], 0x8571a6e2, 3, 5],
+      [[-1.5], 0x0be70512, 0, 0],
+      [[Infinity], 0xeaf7418c, 0, 0],
+      [[2n ** 80n], 0x81420b68, 3, 5],
+      [["a", "b"], 0xf2dd5d57, 2, 4],
+      [["b", "a"], 0x1b38e087, 0, 0],
+      [["ab", ""], 0x3411e0d9, 2, 4],
+      [["DE", 7, true, -1n], 0x957e0229, 1, 2]
+    ]
+    for (const [tuple, hash, of4, of7] of golden) {
+      const label = tuple.map((v) => `${typeof v} ${String(v)}`).join(", ")
+      expect(hashKey(tuple), label).toBe(hash)
+      expect([receiverOf(hash, 1), receiverOf(hash, 4), receiverOf(hash, 7)], label).toEqual([0, of4, of7])
+    }
   })
 })

@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import { QueryError } from "../model/Errors.ts"
-import { imbalances, type Ledger, type OperatorBalance } from "../model/Ledger.ts"
+import { addBalances, imbalances, type Ledger, type OperatorBalance } from "../model/Ledger.ts"
 import type { Prepared } from "../model/Sink.ts"
 import type { Edge } from "./Edge.ts"
 import type { Report } from "./Task.ts"
@@ -46,33 +46,12 @@ export const ledgerOf = (epoch: number, reports: Iterable<Report>): Ledger => {
     for (const balance of report.operators) {
       const key = `${balance.operator}\u0000${balance.partition ?? ""}`
       const known = operators.get(key)
-      operators.set(key, known === undefined ? balance : added(known, balance))
+      operators.set(key, known === undefined ? balance : addBalances(known, balance))
     }
     edges.push(...report.edges)
     if (report.sink !== undefined) sinks.push(report.sink)
   }
   return { epoch, operators: [...operators.values()], edges, sinks }
-}
-
-const added = (a: OperatorBalance, b: OperatorBalance): OperatorBalance => {
-  const dropped: { [name: string]: number } = { ...a.dropped }
-  for (const name of Object.keys(b.dropped)) dropped[name] = (dropped[name] ?? 0) + b.dropped[name]
-  return {
-    ...a,
-    in: a.in + b.in,
-    forwarded: a.forwarded + b.forwarded,
-    filtered: a.filtered + b.filtered,
-    contributed: a.contributed + b.contributed,
-    late: a.late + b.late,
-    outside: a.outside + b.outside,
-    dead: a.dead + b.dead,
-    duplicate: a.duplicate + b.duplicate,
-    quarantined: a.quarantined + b.quarantined,
-    partlyLate: a.partlyLate + b.partlyLate,
-    held: a.held + b.held,
-    settled: a.settled + b.settled,
-    dropped
-  }
 }
 
 /** Runs epochs until the input is exhausted or a drain is done. */

@@ -1,6 +1,6 @@
 /** What a query leaves on the screen when it ends: how it went, its ledger (rules L1 to L3), its dead letters. */
 import type { QueryProgress } from "../actors/Progress.ts"
-import { imbalances, type Ledger, type OperatorBalance, type SinkBalance } from "../model/Ledger.ts"
+import { addBalances, imbalances, type Ledger, type OperatorBalance, type SinkBalance } from "../model/Ledger.ts"
 import type { DeadSample } from "./DeadSamples.ts"
 import { count, cut, many, oneLine, span } from "./words.ts"
 
@@ -19,27 +19,6 @@ export interface Outcome {
 /** Whether an outcome is one to exit with 0 for. */
 export const endedWell = (outcome: Outcome): boolean => outcome.ended === "exhausted" || outcome.ended === "drained"
 
-const added = (a: OperatorBalance, b: OperatorBalance): OperatorBalance => {
-  const dropped = new Map(Object.entries(a.dropped))
-  for (const [name, rows] of Object.entries(b.dropped)) dropped.set(name, (dropped.get(name) ?? 0) + rows)
-  return {
-    operator: a.operator,
-    in: a.in + b.in,
-    forwarded: a.forwarded + b.forwarded,
-    filtered: a.filtered + b.filtered,
-    contributed: a.contributed + b.contributed,
-    late: a.late + b.late,
-    outside: a.outside + b.outside,
-    dead: a.dead + b.dead,
-    duplicate: a.duplicate + b.duplicate,
-    quarantined: a.quarantined + b.quarantined,
-    dropped: Object.fromEntries(dropped),
-    partlyLate: a.partlyLate + b.partlyLate,
-    held: a.held + b.held,
-    settled: a.settled + b.settled
-  }
-}
-
 const exchange = ".exchange"
 
 /** One balance per operator, over all partitions, in the order of the plan. */
@@ -47,7 +26,7 @@ export const byOperator = (ledger: Ledger, plan: QueryProgress["plan"]): Readonl
   const sums = new Map<string, OperatorBalance>()
   for (const balance of ledger.operators) {
     const known = sums.get(balance.operator)
-    sums.set(balance.operator, known === undefined ? balance : added(known, balance))
+    sums.set(balance.operator, known === undefined ? balance : addBalances(known, balance))
   }
   const place = new Map(plan.map(({ operator }, i) => [operator, i]))
   const placeOf = ({ operator }: OperatorBalance): number =>

@@ -60,10 +60,46 @@ export interface Imbalance {
   readonly right: number
 }
 
-const sumOf = (counts: { readonly [name: string]: number }): number => {
-  let total = 0
-  for (const name of Object.keys(counts)) total += counts[name]
-  return total
+type CountField = {
+  [F in keyof OperatorBalance]-?: OperatorBalance[F] extends number ? F : never
+}[keyof OperatorBalance]
+
+/** Every count of a balance, and whether it is a disposition; the compiler sees to it that none is missing. */
+const counts = {
+  in: false,
+  forwarded: true,
+  filtered: true,
+  contributed: true,
+  late: true,
+  outside: true,
+  dead: true,
+  duplicate: true,
+  quarantined: true,
+  partlyLate: false,
+  held: false,
+  settled: false
+} as const satisfies { readonly [F in CountField]: boolean }
+
+/** What can become of an input row, beside being dropped by a name. */
+export type Disposition = { [F in CountField]: (typeof counts)[F] extends true ? F : never }[CountField]
+
+const countFields = Object.keys(counts) as ReadonlyArray<CountField>
+
+/** Every disposition: of each input row exactly one counter of these, or one of `dropped`, goes up (L1). */
+export const dispositions: ReadonlyArray<Disposition> = countFields.filter((f): f is Disposition => counts[f])
+
+/** The sum of two balances of one operator; of a partition where both are of the same. */
+export const addBalances = (a: OperatorBalance, b: OperatorBalance): OperatorBalance => {
+  const { partition, dropped: _, ...sum }: { -readonly [F in keyof OperatorBalance]: OperatorBalance[F] } = a
+  for (const f of countFields) sum[f] = a[f] + b[f]
+  // Names are the user's: `__proto__` is one.
+  const dropped = new Map(Object.entries(a.dropped))
+  for (const [name, rows] of Object.entries(b.dropped)) dropped.set(name, (dropped.get(name) ?? 0) + rows)
+  return {
+    ...sum,
+    ...(partition === undefined || partition !== b.partition ? {} : { partition }),
+    dropped: Object.fromEntries(dropped)
+  }
 }
 
 /** Checks L1 to L3. An empty answer means: balanced. */
@@ -74,16 +110,9 @@ export const imbalances = (ledger: Ledger): ReadonlyArray<Imbalance> => {
   }
   for (const o of ledger.operators) {
     const where = o.partition === undefined ? o.operator : `${o.operator}, partition ${o.partition}`
-    const accounted =
-      o.forwarded +
-      o.filtered +
-      o.contributed +
-      o.late +
-      o.outside +
-      o.dead +
-      o.duplicate +
-      o.quarantined +
-      sumOf(o.dropped)
+    let accounted = 0
+    for (const disposition of dispositions) accounted += o[disposition]
+    for (const rows of Object.values(o.dropped)) accounted += rows
     check(where, "in = the sum of its dispositions", o.in, accounted)
     check(where, "contributed = held + settled", o.contributed, o.held + o.settled)
   }

@@ -3,7 +3,7 @@ import { EventStream, Late, Memory, QueryError, Trigger, Window } from "tidemark
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { ledgerOf } from "../../src/actors/Coordinator.ts"
 import { Edge } from "../../src/actors/Edge.ts"
-import { imbalances, type Ledger, type OperatorBalance } from "../../src/model/Ledger.ts"
+import { addBalances, dispositions, imbalances, type Ledger, type OperatorBalance } from "../../src/model/Ledger.ts"
 import { Counters } from "../../src/streams/Counters.ts"
 import { errorOf, operatorOf, run, runQuery, runScoped, startQuery, until } from "./kit.ts"
 
@@ -93,6 +93,49 @@ describe("L1: every input row of an operator has one disposition", () => {
       expect(Object.entries(ledger.operators[0].dropped)).toEqual([[dropAs, 1]])
       expect(imbalances(ledger)).toEqual([])
     }
+  })
+
+  it("balances of several tasks are added up count by count, and names by name, whatever the name", () => {
+    const counters = new Counters()
+    for (const [i, name] of dispositions.entries()) counters[name] = i + 1
+    counters.in = 100
+    counters.partlyLate = 30
+    counters.settled = 40
+    counters.drop("__proto__", 50)
+    counters.drop("noise", 60)
+    const one = counters.balance("map-1", 70, "p")
+    const other = { ...balance("map-1", { partition: "p", in: 1, dead: 2 }), dropped: { noise: 1, more: 2 } }
+    const sum = addBalances(one, other)
+    const doubled = addBalances(one, one)
+    const numbers = Object.entries(one).filter(([, count]) => typeof count === "number")
+    expect(numbers.length).toBe(12)
+    for (const [name, count] of numbers) expect(doubled[name as "in"], name).toBe(2 * count)
+    expect(Object.keys(sum).toSorted()).toEqual(Object.keys(one).toSorted())
+    expect(sum).toMatchObject({ operator: "map-1", partition: "p", in: 101, dead: one.dead + 2, held: 70, settled: 40 })
+    expect(Object.entries(sum.dropped)).toEqual([
+      ["__proto__", 50],
+      ["noise", 61],
+      ["more", 2]
+    ])
+    expect(addBalances(one, { ...one, partition: "q" })).not.toHaveProperty("partition")
+  })
+
+  it("rows that only a later task dropped are in the ledger too, whatever the name", () => {
+    const reports = [0, 2, 2].map((rows, i) => {
+      const counters = new Counters()
+      counters.in = rows
+      if (rows > 0) counters.drop("__proto__", rows)
+      return { task: String(i), epoch: 1, operators: [counters.balance("map-1", 0)], edges: [] }
+    })
+    const { operators } = ledgerOf(1, reports)
+    expect(operators.map((o) => Object.entries(o.dropped))).toEqual([[["__proto__", 4]]])
+    expect(imbalances(ledger({ operators }))).toEqual([])
+  })
+
+  it.each(dispositions)("%s is a disposition: it balances what came in", (name) => {
+    expect(
+      imbalances(ledger({ operators: [balance("o", { in: 3, [name]: 3, settled: name === "contributed" ? 3 : 0 })] }))
+    ).toEqual([])
   })
 
   it("an equation that does not hold is named, with both sides", () => {

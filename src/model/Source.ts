@@ -70,17 +70,21 @@ export interface PartitionCursor<out A, out Meta = unknown, out E = never> {
   readonly end: Effect.Effect<Option.Option<Position>, E>
 }
 
+/** What becomes of input that cannot be decoded. Options of sources, and part of the source they make. */
+export interface BadInputOptions {
+  /** Where dead letters go; default the query's own. */
+  readonly deadLetters?: AnySink
+  /** Bad input: kept as dead letters (default), or the first one fails the query, or dropped and counted by this name. */
+  readonly onBadInput?: "deadLetter" | "fail" | { readonly dropAs: string }
+}
+
 /** A value that names partitions and opens them; it holds nothing until `open`. `R` is what the app must provide. */
-export interface Source<out A, out Meta = unknown, out E = never, out R = never> {
+export interface Source<out A, out Meta = unknown, out E = never, out R = never> extends BadInputOptions {
   /** In the user's words, for errors and progress: `files ./in/*.json`. */
   readonly name: string
   readonly features: SourceFeatures
   /** Wrong options, reported before the query starts. */
   readonly problems?: ReadonlyArray<OptionProblem>
-  /** Where input that could not be decoded goes; without it, to the query's own dead letters. */
-  readonly deadLetters?: AnySink
-  /** Bad input: kept as dead letters (default), or the first one fails the query, or dropped and counted by this name. */
-  readonly onBadInput?: "deadLetter" | "fail" | { readonly dropAs: string }
   /**
    * The partitions that are not in `known`. Asked once at the start with an empty set; a source with
    * `dynamicPartitions` is then asked again and again, and waits until there is a new one.

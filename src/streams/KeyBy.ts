@@ -70,6 +70,7 @@ const keyColumns = (args: ReadonlyArray<unknown>, problems: Array<OptionProblem>
         fix: "must be a field name, or one record of named functions"
       })
     }
-    return { name: String(field), value: { field: String(field), label: String(field) } }
+    const name = typeof field === "string" ? field : "invalid"
+    return { name, value: { field: name, label: name } }
   })
 }

@@ -1,8 +1,7 @@
 /** Reads the `late` option of windows and dedupe, which has no default (rules T4, A3). */
 import type { OptionProblem } from "../model/Errors.ts"
-import { sinkOf } from "./Arguments.ts"
 import { type LateTo, LateTypeId } from "./Late.ts"
-import { show } from "../model/Options.ts"
+import { show, sinkOf } from "../model/Options.ts"
 import type { LatePolicy, PlanNode } from "./Plan.ts"
 import { checkSinkColumns } from "./PlanFacts.ts"
 

@@ -71,9 +71,9 @@ describe("the builder", () => {
 
   it("what is neither field nor function is a problem, not an exception", () => {
     const { avg, percentile, sum } = aggregatesFor<Order>()
-    const fix = 'must be a field name or a function of the row (try "amount")'
+    const fix = 'must be a field name or a function of a row (try "amount")'
     expect(sum(5 as never).problems).toEqual([{ option: "sum", value: "5", fix }])
-    expect(avg("" as never).problems).toEqual([{ option: "avg", value: '""', fix }])
+    expect(avg({} as never).problems).toEqual([{ option: "avg", value: "{}", fix }])
     expect(percentile(undefined as never, 2).problems?.map((p) => p.option)).toEqual([
       "percentile",
       "percentile.quantile"

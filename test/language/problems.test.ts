@@ -54,7 +54,7 @@ describe("options", () => {
     [
       "no field",
       time({ outOfOrderness: 1 }, 7),
-      ["withEventTime.time: 7: must be a field name or a function of a row"]
+      ['withEventTime.time: 7: must be a field name or a function of a row (try "amount")']
     ],
     [
       "whenQuiet",

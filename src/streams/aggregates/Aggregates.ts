@@ -7,6 +7,7 @@
  */
 import type * as Schema from "effect/Schema"
 import type { OptionProblem } from "../../model/Errors.ts"
+import { rowValue } from "../Arguments.ts"
 import type { RowValue } from "../Plan.ts"
 import type { AggregateSpec } from "./Aggregate.ts"
 import { approxDistinct } from "./ApproxDistinct.ts"
@@ -113,20 +114,6 @@ export interface Aggregates<A> {
 }
 
 type Present<V> = undefined extends V ? Exclude<V, undefined> | null : V
-
-const show = (of: unknown): string => (typeof of === "string" ? JSON.stringify(of) : String(of))
-
-/** A field name or a function as a {@link RowValue}; anything else is a problem. */
-const rowValue = (aggregate: string, of: unknown, problems: Array<OptionProblem>): RowValue => {
-  if (typeof of === "string" && of !== "") return { field: of, label: of }
-  if (typeof of === "function") return { get: of as (row: unknown) => unknown, label: "<lambda>" }
-  problems.push({
-    option: aggregate,
-    value: show(of),
-    fix: 'must be a field name or a function of the row (try "amount")'
-  })
-  return { field: "", label: show(of) }
-}
 
 const withProblems = (spec: AggregateSpec, problems: ReadonlyArray<OptionProblem>): AggregateSpec =>
   problems.length === 0 ? spec : { ...spec, problems: [...problems, ...(spec.problems ?? [])] }

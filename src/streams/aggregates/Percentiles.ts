@@ -4,6 +4,7 @@
  * for up to 32 rows and for the quantiles 0 and 1. The quantile is that of SQL's `percentile_disc`: no interpolation.
  */
 import type { OptionProblem } from "../../model/Errors.ts"
+import { show } from "../../model/Options.ts"
 import type { Column } from "../../model/Source.ts"
 import type { RowValue } from "../Plan.ts"
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
@@ -87,7 +88,7 @@ const decodeSketch = (stored: unknown, scale: SketchScale): QuantileSketch | und
   }
 }
 
-const make = (scale: SketchScale, show: (sketch: QuantileSketch) => unknown) => (): PercentileAccumulators => {
+const make = (scale: SketchScale, resultOf: (sketch: QuantileSketch) => unknown) => (): PercentileAccumulators => {
   const sketches: Array<QuantileSketch | undefined> = []
   const at = (slot: number): QuantileSketch => (sketches[slot] ??= makeQuantileSketch())
   const addBatch = (slots: Int32Array, input: Column | undefined, from: number, to: number): void => {
@@ -107,7 +108,7 @@ const make = (scale: SketchScale, show: (sketch: QuantileSketch) => unknown) => 
     },
     result: (slot) => {
       const sketch = sketches[slot]
-      return sketch === undefined ? null : show(sketch)
+      return sketch === undefined ? null : resultOf(sketch)
     },
     clear: (slot) => {
       sketches[slot] = undefined
@@ -126,33 +127,43 @@ const checkAccuracy = (
   problems: Array<OptionProblem>
 ): number => {
   const accuracy = options?.accuracy ?? accuracyDefault
-  if (accuracy >= accuracyMin && accuracy <= accuracyMax) return accuracy
+  if (typeof accuracy === "number" && accuracy >= accuracyMin && accuracy <= accuracyMax) return accuracy
   problems.push({
     option: `${name}.accuracy`,
-    value: String(accuracy),
+    value: show(accuracy),
     fix: `must be from ${accuracyMin} to ${accuracyMax}`
   })
   return accuracyDefault
 }
 
-const checkQuantiles = (name: string, quantiles: ReadonlyArray<number>, problems: Array<OptionProblem>): void => {
-  for (const q of quantiles) {
-    if (typeof q === "number" && q >= 0 && q <= 1) continue
-    const hint = typeof q === "number" && q > 1 && q <= 100 ? ` (try ${q / 100})` : ""
-    problems.push({ option: name, value: String(q), fix: `is not a quantile from 0 to 1${hint}` })
+/** The quantiles that are some. */
+const checkQuantiles = (
+  name: string,
+  quantiles: ReadonlyArray<number>,
+  problems: Array<OptionProblem>
+): ReadonlyArray<number> => {
+  if (!Array.isArray(quantiles)) {
+    problems.push({ option: name, value: show(quantiles), fix: "must be a list of quantiles (try [0.5, 0.95])" })
+    return []
   }
+  return quantiles.filter((q) => {
+    if (typeof q === "number" && q >= 0 && q <= 1) return true
+    const hint = typeof q === "number" && q > 1 && q <= 100 ? ` (try ${q / 100})` : ""
+    problems.push({ option: name, value: show(q), fix: `is not a quantile from 0 to 1${hint}` })
+    return false
+  })
 }
 
 const spec = (
   name: string,
   value: RowValue,
-  quantiles: ReadonlyArray<number>,
+  given: ReadonlyArray<number>,
   options: PercentileOptions | undefined,
-  show: (values: ReadonlyArray<number>) => unknown
+  resultOf: (values: ReadonlyArray<number>) => unknown
 ): AggregateSpec => {
   const problems: Array<OptionProblem> = []
   const accuracy = checkAccuracy(name, options, problems)
-  checkQuantiles(`${name}.quantile`, quantiles, problems)
+  const quantiles = checkQuantiles(`${name}.quantile`, given, problems)
   const scale = sketchScale(accuracy)
   const parts = [
     value.label,
@@ -165,7 +176,7 @@ const spec = (
     needsOrder: false,
     fingerprinted: value.field !== undefined,
     problems,
-    make: make(scale, (sketch) => show(quantilesOf(sketch, scale, quantiles)))
+    make: make(scale, (sketch) => resultOf(quantilesOf(sketch, scale, quantiles)))
   }
 }
 
@@ -178,4 +189,4 @@ export const percentiles = (
   value: RowValue,
   quantiles: ReadonlyArray<number>,
   options?: PercentileOptions
-): AggregateSpec => spec("percentiles", value, [...quantiles], options, (values) => values)
+): AggregateSpec => spec("percentiles", value, quantiles, options, (values) => values)

@@ -8,6 +8,7 @@
 import type * as Schema from "effect/Schema"
 import { hasProperty } from "effect/Predicate"
 import type { OptionProblem } from "../../model/Errors.ts"
+import { show } from "../../model/Options.ts"
 import { AggregateFault } from "../UserCode.ts"
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
 import { growArray, grownCapacity } from "./Columns.ts"
@@ -209,7 +210,7 @@ const makeKeeping = (reducer: AnyReducer) => (): KeepingAccumulators => {
 const problemsOf = (reducer: AnyReducer): ReadonlyArray<OptionProblem> => {
   const problems: Array<OptionProblem> = []
   const check = (option: string, value: unknown, right: boolean, fix: string): void => {
-    if (!right) problems.push({ option: `reduce.${option}`, value: String(value), fix })
+    if (!right) problems.push({ option: `reduce.${option}`, value: show(value), fix })
   }
   check("state", reducer.state, hasProperty(reducer.state, "ast"), "must be the Schema of the state")
   check(

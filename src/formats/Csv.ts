@@ -8,6 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { OptionProblem } from "../model/Errors.ts"
+import { flag, names, show } from "../model/Options.ts"
 import { csvScanner, splitRecord } from "./csvText.ts"
 import type { Fault, StreamFormat } from "./Format.ts"
 import { lineDecoder, type LineRules } from "./lines.ts"
@@ -30,12 +31,12 @@ export interface CsvOptions {
 
 /** Why a delimiter cannot be one, if so. */
 export const delimiterProblem = (option: string, delimiter: string): ReadonlyArray<OptionProblem> =>
-  /^[\t\x20-\x7e]$/.test(delimiter) && delimiter !== '"'
+  typeof delimiter === "string" && /^[\t\x20-\x7e]$/.test(delimiter) && delimiter !== '"'
     ? []
     : [
         {
           option,
-          value: JSON.stringify(delimiter),
+          value: show(delimiter),
           fix: 'must be one ASCII character other than a quote (try "," or "\\t")'
         }
       ]
@@ -53,13 +54,12 @@ const problemsOf = (options: CsvOptions, hasSchema: boolean): ReadonlyArray<Opti
   if (columns !== undefined && options.header !== false) {
     problems.push({
       option: "Csv.rows.columns",
-      value: JSON.stringify(columns),
+      value: show(columns),
       fix: "is for files without a header: add header: false"
     })
   }
-  if (columns !== undefined && (columns.length === 0 || new Set(columns).size < columns.length)) {
-    problems.push({ option: "Csv.rows.columns", value: JSON.stringify(columns), fix: "must name each column once" })
-  }
+  if (columns !== undefined) names("Csv.rows.columns", columns, problems)
+  if (options.header !== undefined) flag("Csv.rows.header", options.header, problems)
   return problems
 }
 

@@ -11,6 +11,7 @@
 import * as Effect from "effect/Effect"
 import type * as SchemaAST from "effect/SchemaAST"
 import type { OptionProblem } from "../model/Errors.ts"
+import { names } from "../model/Options.ts"
 import type { TableFormat } from "./Format.ts"
 import type { TablePlan } from "./parquetTable.ts"
 import { compile, type RowCodec } from "./RowSchema.ts"
@@ -72,8 +73,11 @@ const testsOf = (ast: SchemaAST.AST): ReadonlyMap<string, Test> | undefined => {
   return tests
 }
 
-const problemsOf = (columns: ReadonlyArray<string> | undefined): ReadonlyArray<OptionProblem> =>
-  columns?.length === 0 ? [{ option: "Parquet.rows.columns", value: "[]", fix: "must name at least one column" }] : []
+const problemsOf = (columns: ReadonlyArray<string> | undefined): ReadonlyArray<OptionProblem> => {
+  const problems: Array<OptionProblem> = []
+  if (columns !== undefined) names("Parquet.rows.columns", columns, problems)
+  return problems
+}
 
 /**
  * The rows of Parquet files. A corrupt footer is one dead row for the file, a corrupt page one for its row group, a row

@@ -10,6 +10,7 @@
 import * as Effect from "effect/Effect"
 import type { OptionProblem } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
+import { flag, names } from "../model/Options.ts"
 import { delimiterProblem } from "./Csv.ts"
 import { quoteCell } from "./csvText.ts"
 import type { Fault } from "./Format.ts"
@@ -163,17 +164,19 @@ export interface CsvEncodeOptions {
   readonly delimiter?: string
 }
 
-const columnProblems = (columns: ReadonlyArray<string> | undefined): ReadonlyArray<OptionProblem> =>
-  columns !== undefined && (columns.length === 0 || new Set(columns).size < columns.length)
-    ? [{ option: "Files.csv.columns", value: JSON.stringify(columns), fix: "must name each column once" }]
-    : []
+const csvProblems = ({ columns, header, delimiter = "," }: CsvEncodeOptions): ReadonlyArray<OptionProblem> => {
+  const problems: Array<OptionProblem> = [...delimiterProblem("Files.csv.delimiter", delimiter)]
+  if (columns !== undefined) names("Files.csv.columns", columns, problems)
+  if (header !== undefined) flag("Files.csv.header", header, problems)
+  return problems
+}
 
 /** One record a row. Fields that are no column are refused, absent ones leave an empty cell. */
 export const csv = (schema?: RowCodec<unknown>, options: CsvEncodeOptions = {}): RowEncoding => {
   const delimiter = options.delimiter ?? ","
   return {
     extension: ".csv",
-    problems: [...delimiterProblem("Files.csv.delimiter", delimiter), ...columnProblems(options.columns)],
+    problems: csvProblems(options),
     load: Effect.map(schema === undefined ? Effect.succeed(undefined) : compile(schema, "json"), (compiled) => () => {
       let columns = options.columns ?? compiled?.fields?.map((f) => f.name)
       let known = new Set(columns)

@@ -45,7 +45,7 @@ sourceConformance(
       peer.write(text)
       peer.end(bad)
     })
-    return { source: Socket.source({ port, untilClosed: true }), contents: new Map([["0", { rows, dead: 1 }]]) }
+    return { source: Socket.source({ port, bounded: true }), contents: new Map([["0", { rows, dead: 1 }]]) }
   })
 )
 sourceConformance(
@@ -98,7 +98,7 @@ describe("Socket.source", () => {
       Effect.gen(function* () {
         const { port } = yield* serve((peer) => peer.end('{"n":1}\n{"n":"one"}\n{"n":2'))
         const decode = Json.lines(Schema.Struct({ n: Schema.Number }))
-        const got = yield* drain(Socket.source({ port, decode, untilClosed: true }))
+        const got = yield* drain(Socket.source({ port, decode, bounded: true }))
         expect(got.rows).toEqual([{ n: 1 }])
         expect(got.dead).toEqual([`socket 127.0.0.1:${port}:2 schema`, `socket 127.0.0.1:${port}:3 malformed`])
         expect(Cause.isDone(got.last)).toBe(true)
@@ -111,7 +111,7 @@ describe("Socket.source", () => {
         const got = yield* drain(Socket.source({ port }))
         expect(got.rows).toEqual([{ value: "a" }, { value: "b" }])
         expect(got.last).toMatchObject({ _tag: "SourceError", retryable: true })
-        expect((got.last as SourceError).message).toContain("untilClosed")
+        expect((got.last as SourceError).message).toContain("bounded: true")
       })
     ))
   it("a connection that breaks is an error, also until closed; the line under way is dead", () =>
@@ -120,7 +120,7 @@ describe("Socket.source", () => {
         const { port } = yield* serve((peer) =>
           peer.write("whole\nhal", () => setTimeout(() => peer.resetAndDestroy(), 20))
         )
-        const got = yield* drain(Socket.source({ port, untilClosed: true }))
+        const got = yield* drain(Socket.source({ port, bounded: true }))
         expect(got.rows).toEqual([{ value: "whole" }])
         expect(got.dead).toEqual([`socket 127.0.0.1:${port}:2 malformed`])
         expect(got.last).toMatchObject({ _tag: "SourceError", retryable: true })
@@ -140,7 +140,7 @@ describe("Socket.source", () => {
     run(
       Effect.gen(function* () {
         const { port } = yield* serve((peer) => peer.end(`a\n${"x".repeat(5000)}\nb\n`))
-        const got = yield* drain(Socket.source({ port, untilClosed: true, lineBytesMax: 1000 }))
+        const got = yield* drain(Socket.source({ port, bounded: true, lineBytesMax: 1000 }))
         expect(got.rows).toEqual([{ value: "a" }, { value: "b" }])
         expect(got.dead).toEqual([`socket 127.0.0.1:${port}:2 too-large`])
       })
@@ -161,7 +161,7 @@ describe("Socket.source", () => {
           }
           more()
         })
-        const cursor = yield* Socket.source({ port, untilClosed: true }).open("0", Option.none())
+        const cursor = yield* Socket.source({ port, bounded: true }).open("0", Option.none())
         yield* cursor.pull({ rows: 1, bytes: 1 })
         yield* Effect.sleep(200)
         const stalled = sent

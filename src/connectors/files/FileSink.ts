@@ -17,6 +17,7 @@ import type { DeadRow } from "../../model/DeadLetter.ts"
 import { type OptionProblem, SinkError } from "../../model/Errors.ts"
 import type { FileError, FileSystem as FileSystemContract, OpenFile } from "../../model/FileSystem.ts"
 import { Limits } from "../../model/Limits.ts"
+import { flag, integer, path as pathOption, text } from "../../model/Options.ts"
 import type { Prepared, Sink, SinkWriter, WriterContext } from "../../model/Sink.ts"
 import { deadRow } from "../../formats/Format.ts"
 import {
@@ -192,19 +193,13 @@ const sinkOf = (
   columns: ReadonlyArray<string> | undefined
 ): Sink<unknown, "append", SinkError> => {
   const problems: Array<OptionProblem> = [...encoding.problems]
-  const { rollBytes = Limits.rollBytes } = options
-  if (!Number.isSafeInteger(rollBytes) || rollBytes < 1)
-    problems.push({
-      option: "Files.rollBytes",
-      value: String(rollBytes),
-      fix: "must be a whole number of bytes, at least 1"
-    })
-  if (folder === "" || folder.includes("\0"))
-    problems.push({ option: "Files.folder", value: JSON.stringify(folder), fix: "must be the path of a folder" })
-  const path = folder.length > 1 ? folder.replace(/\/+$/, "") || "/" : folder
-  const name = options.name ?? `files ${path}`
+  const rollBytes = integer("Files.rollBytes", options.rollBytes ?? Limits.rollBytes, problems, { min: 1 })
+  const startOver = options.startOver === undefined ? false : flag("Files.startOver", options.startOver, problems)
+  const given = pathOption("Files.folder", folder, problems, "must be the path of a folder")
+  const path = given.length > 1 ? given.replace(/\/+$/, "") || "/" : given
+  const name = options.name === undefined ? `files ${path}` : text("Files.name", options.name, problems)
   const staging = pathIn(path, stagedFolder)
-  const target: Target = { name, folder: path, staging, encoding, rollBytes, startOver: options.startOver === true }
+  const target: Target = { name, folder: path, staging, encoding, rollBytes, startOver }
   const using = <A, R>(
     run: (fs: FileSystemContract) => Effect.Effect<A, FileError | SinkError, R>
   ): Effect.Effect<A, SinkError, R> =>

@@ -6,15 +6,15 @@
  * byte (Parquet: row). Bounded unless watched. Reads only what is asked for. Bad input is a dead row that names file and
  * line; a file that is cut off gives the rows before that, one dead row, and then the next file is read.
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Scope } from "effect/Scope"
 import { type OptionProblem, SourceError } from "../../model/Errors.ts"
 import { Limits } from "../../model/Limits.ts"
 import type { PartitionId, Position } from "../../model/Position.ts"
-import type { AnySink } from "../../model/Sink.ts"
-import type { PartitionCursor, Source } from "../../model/Source.ts"
+import { badInput, durationMs, has, integer, path as pathOption, show, text } from "../../model/Options.ts"
+import type { BadInputOptions, PartitionCursor, Source } from "../../model/Source.ts"
 import type { FileSystem as FileSystemContract } from "../../model/FileSystem.ts"
 import type { Format, RowLimits } from "../../formats/Format.ts"
 import type { Compression } from "./byteStream.ts"
@@ -25,7 +25,7 @@ import { boundedLane, endOf, type LaneIdentity, watchedLane } from "./lane.ts"
 import { type FileEntry, listFiles } from "./listing.ts"
 
 /** Options of {@link source}. */
-export interface FilesSourceOptions<A> {
+export interface FilesSourceOptions<A> extends BadInputOptions {
   /** A file, a folder (the files right in it), or a glob: `in/*.jsonl`, `in/**\/part-*`. */
   readonly path: string
   /** `Json.lines(Schema)`, `Json.array(Schema)`, `Csv.rows(Schema)`, `Text.lines()`, `Parquet.rows(Schema)`. */
@@ -40,10 +40,6 @@ export interface FilesSourceOptions<A> {
    * too early. Names must not be used again, files that were read may be moved away.
    */
   readonly watch?: boolean | Duration.Input
-  /** Bad input: kept as dead letters (default), or the first one fails the query, or dropped and counted by this name. */
-  readonly onBadInput?: "deadLetter" | "fail" | { readonly dropAs: string }
-  /** Where dead letters go; default the query's own. */
-  readonly deadLetters?: AnySink
   /** Longer lines, records and rows are dead. Default `Limits.lineBytesMax`. */
   readonly lineBytesMax?: number
   /** JSON that nests deeper is dead. Default `Limits.jsonDepthMax`. */
@@ -54,31 +50,28 @@ export interface FilesSourceOptions<A> {
 
 const compressions: ReadonlyArray<unknown> = ["auto", "none", "gzip", "zstd"]
 
-const whole = (option: string, value: number, max: number, problems: Array<OptionProblem>): void => {
-  if (!Number.isSafeInteger(value) || value < 1 || value > max) {
-    problems.push({
-      option: `Files.source.${option}`,
-      value: String(value),
-      fix: `must be a whole number from 1 to ${max}`
-    })
-  }
-}
-
+/** The interval of `watch`, if files are watched. */
 const intervalOf = (
   watch: boolean | Duration.Input | undefined,
   problems: Array<OptionProblem>
 ): number | undefined => {
   if (watch === undefined || watch === false) return undefined
   if (watch === true) return Limits.watchIntervalMs
-  const decoded = Duration.fromInput(watch)
-  const ms = Option.isSome(decoded) ? Duration.toMillis(decoded.value) : Number.NaN
-  if (ms >= 1 && ms <= 86_400_000) return ms
+  return durationMs("Files.source.watch", watch, problems, { min: 1, max: 86_400_000 })
+}
+
+/** A format, or a problem and a stand-in. */
+const formatOf = <A>(format: Format<A>, problems: Array<OptionProblem>): Format<A> => {
+  if (has(format, "kind", "problems", "load")) {
+    problems.push(...format.problems)
+    return format
+  }
   problems.push({
-    option: "Files.source.watch",
-    value: JSON.stringify(watch) ?? String(watch),
-    fix: 'must be a duration from 1 millisecond to 1 day (try "1 second")'
+    option: "Files.source.format",
+    value: show(format),
+    fix: "must be a format (try Json.lines(Schema))"
   })
-  return Limits.watchIntervalMs
+  return { kind: "table", name: "invalid", problems: [], load: Effect.die("never read") }
 }
 
 interface Settings<A> {
@@ -89,59 +82,51 @@ interface Settings<A> {
   readonly compression: Compression
   readonly intervalMs: number | undefined
   readonly limits: RowLimits
+  readonly badInput: BadInputOptions
   readonly problems: ReadonlyArray<OptionProblem>
 }
 
 const settingsOf = <A>(options: FilesSourceOptions<A>): Settings<A> => {
-  const problems: Array<OptionProblem> = [...options.format.problems]
-  const { format, lanes = 1, compression = "auto" } = options
-  const path = String(options.path)
+  const problems: Array<OptionProblem> = []
+  const format = formatOf(options.format, problems)
+  const { lanes = 1, compression = "auto" } = options
+  const int = (option: string, value: number, max: number): number =>
+    integer(`Files.source.${option}`, value, problems, { min: 1, max })
   const limits: RowLimits = {
-    lineBytesMax: options.lineBytesMax ?? Limits.lineBytesMax,
-    jsonDepthMax: options.jsonDepthMax ?? Limits.jsonDepthMax
+    lineBytesMax: int("lineBytesMax", options.lineBytesMax ?? Limits.lineBytesMax, 1 << 29),
+    jsonDepthMax: int("jsonDepthMax", options.jsonDepthMax ?? Limits.jsonDepthMax, Limits.jsonDepthMax)
   }
-  whole("lanes", lanes, Limits.fileLanesMax, problems)
-  whole("lineBytesMax", limits.lineBytesMax, 1 << 29, problems)
-  whole("jsonDepthMax", limits.jsonDepthMax, Limits.jsonDepthMax, problems)
-  if (typeof options.path !== "string" || path === "" || path.includes("\0")) {
-    problems.push({
-      option: "Files.source.path",
-      value: JSON.stringify(options.path) ?? "undefined",
-      fix: "must be the path of a file or folder, or a glob"
-    })
-  }
+  const path = pathOption(
+    "Files.source.path",
+    options.path,
+    problems,
+    "must be the path of a file or folder, or a glob"
+  )
   if (!compressions.includes(compression)) {
     problems.push({
       option: "Files.source.compression",
-      value: JSON.stringify(compression),
+      value: show(compression),
       fix: 'must be "auto", "none", "gzip" or "zstd"'
     })
   }
   if (format.kind === "table" && compression !== "auto" && compression !== "none") {
     problems.push({
       option: "Files.source.compression",
-      value: JSON.stringify(compression),
+      value: show(compression),
       fix: `is not for ${format.name}, which compresses its own pages: leave it out`
     })
   }
-  const { onBadInput } = options
-  if (typeof onBadInput === "object" && (typeof onBadInput.dropAs !== "string" || onBadInput.dropAs === "")) {
-    problems.push({
-      option: "Files.source.onBadInput",
-      value: JSON.stringify(onBadInput),
-      fix: "dropAs must be the name that dropped rows are counted by"
-    })
-  }
-  const name = options.name ?? `files ${path}`
+  const name = options.name === undefined ? `files ${path}` : text("Files.source.name", options.name, problems)
   const trimmed = path.length > 1 && path.endsWith("/") ? path.replace(/\/+$/, "") || "/" : path
   return {
     name,
     path: trimmed,
     format,
-    lanes,
+    lanes: int("lanes", lanes, Limits.fileLanesMax),
     compression,
     intervalMs: intervalOf(options.watch, problems),
     limits,
+    badInput: badInput("Files.source", options, problems),
     problems
   }
 }
@@ -172,7 +157,8 @@ const laneNames = (lanes: number): ReadonlyArray<PartitionId> => Array.from({ le
 
 /** Files as a source. A bounded one whose path has no files fails: a misspelt glob should not look like no data. */
 export const source = <A>(options: FilesSourceOptions<A>): Source<A, FileMeta, SourceError> => {
-  const { name, path, format, lanes, compression, intervalMs, limits, problems } = settingsOf(options)
+  const settings = settingsOf(options)
+  const { name, path, format, lanes, compression, intervalMs, limits, problems } = settings
   const watched = intervalMs !== undefined
   const ids = problems.length === 0 ? laneNames(lanes) : []
   // All lanes of an attempt share one listing, lest a file that comes between two of them shift the others.
@@ -234,8 +220,7 @@ export const source = <A>(options: FilesSourceOptions<A>): Source<A, FileMeta, S
       dynamicPartitions: false
     },
     problems,
-    ...(options.deadLetters === undefined ? {} : { deadLetters: options.deadLetters }),
-    ...(options.onBadInput === undefined ? {} : { onBadInput: options.onBadInput }),
+    ...settings.badInput,
     partitions: (known) =>
       Effect.gen(function* () {
         const fs = yield* FileSystem

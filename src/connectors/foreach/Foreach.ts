@@ -8,8 +8,9 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { DeadRow } from "../../model/DeadLetter.ts"
-import { SinkError } from "../../model/Errors.ts"
+import { type OptionProblem, SinkError } from "../../model/Errors.ts"
 import { Limits } from "../../model/Limits.ts"
+import { functionOf } from "../../model/Options.ts"
 import { fieldOf } from "../../model/RowChunk.ts"
 import type { Mode, Prepared, Sink, SinkFeatures, SinkWriter, WriterContext } from "../../model/Sink.ts"
 import { decodeRow, encodeRow, type NotPlain } from "./plainRow.ts"
@@ -63,9 +64,12 @@ export const sink = <A, E = never, R = never>(
   f: (row: A, info: RowInfo) => Effect.Effect<unknown, E, R>
 ): Sink<A, Mode, E, R> => {
   const committed = markers()
+  const problems: Array<OptionProblem> = []
+  functionOf("Foreach.sink", f, problems)
   return {
     name: "foreach",
     features,
+    problems,
     writer: (context) =>
       Effect.map(Effect.context<R>(), (services): SinkWriter<A, E> => {
         const { query, writer, mode } = context
@@ -169,9 +173,12 @@ export const batch = <A, E = never, R = never>(
   f: (epoch: number, rows: ReadonlyArray<A>, info: EpochInfo) => Effect.Effect<unknown, E, R>
 ): Sink<A, Mode, E | SinkError, R> => {
   const committed = markers()
+  const problems: Array<OptionProblem> = []
+  functionOf("Foreach.batch", f, problems)
   return {
     name: "foreach batch",
     features,
+    problems,
     writer: (context) => Effect.sync(() => batchWriter<A>(context)),
     commit: (prepared) =>
       Effect.gen(function* () {

@@ -7,12 +7,13 @@
  * options and start, same events, in any process.
  */
 import type { OptionProblem, SourceError } from "../../model/Errors.ts"
+import { integer, show } from "../../model/Options.ts"
 import type { Source } from "../../model/Source.ts"
 import { type EventModel, lineOf } from "./EventModel.ts"
 import { type Form, type GeneratedMeta, generatedSource } from "./GeneratedSource.ts"
 import { eventHash } from "./hash.ts"
 import { devicesDefault, type IotEvent, iotModel, moreDataDefault } from "./iot.ts"
-import { type GeneratorOptions, readSettings, type Settings, whole } from "./options.ts"
+import { type GeneratorOptions, readSettings, type Settings } from "./options.ts"
 import { kindOf, originOf, timeMs, type Timeline, timeline } from "./timeline.ts"
 import { customersDefault, type Transaction, transactionModel } from "./transactions.ts"
 
@@ -52,7 +53,10 @@ const readIot = (options: IotOptions): Read<IotEvent> => {
       fix: `must be at least the number of partitions, ${settings.partitions}`
     })
   }
-  const moreData = whole("Generate.iot.moreData", options.moreData ?? moreDataDefault, 0, 1000, problems)
+  const moreData = integer("Generate.iot.moreData", options.moreData ?? moreDataDefault, problems, {
+    min: 0,
+    max: 1000
+  })
   return { model: iotModel(moreData), settings, problems }
 }
 
@@ -77,7 +81,9 @@ export type Generated = "transactions" | "iot"
 /** The same events as lines of JSON, without newlines; damaged ones are lines like others. */
 export const lines = (what: Generated, options: IotOptions = {}): Source<Uint8Array, GeneratedMeta, SourceError> => {
   const { model, settings, problems }: Read<unknown> = what === "iot" ? readIot(options) : readTransactions(options)
-  return generatedSource(model, asLines, settings, problems)
+  if (what === "iot" || what === "transactions") return generatedSource(model, asLines, settings, problems)
+  const wrong = { option: "Generate.lines", value: show(what), fix: 'must be "transactions" or "iot"' }
+  return generatedSource(model, asLines, settings, [wrong, ...problems])
 }
 
 /** Options of the plain functions: nothing is left to the clock. Options that are wrong throw a `RangeError`. */

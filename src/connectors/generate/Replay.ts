@@ -16,10 +16,11 @@ import * as Scope from "effect/Scope"
 import { type OptionProblem, SourceError } from "../../model/Errors.ts"
 import { eventTimeMs } from "../../model/EventTime.ts"
 import { Limits } from "../../model/Limits.ts"
+import { durationMs, has, integer, show } from "../../model/Options.ts"
 import { type PartitionId, position, type Position } from "../../model/Position.ts"
 import { fieldOf } from "../../model/RowChunk.ts"
 import type { Column, Demand, PartitionCursor, Source, SourceChunk } from "../../model/Source.ts"
-import { type Fraction, fraction, milliseconds, partitionsMax, whole } from "./options.ts"
+import { type Fraction, fraction, partitionsMax } from "./options.ts"
 import { makeShuffle, type Shuffle, type ShuffleRules, type Taken, type TimeReader } from "./Shuffle.ts"
 
 /** Options of {@link outOfOrder}. */
@@ -231,12 +232,20 @@ const readRules = <A>(
   problems: Array<OptionProblem>
 ): ShuffleRules => {
   const at = "Replay.outOfOrder"
+  const { late, time } = options
+  if (late !== undefined && !has(late, "fraction"))
+    problems.push({ option: `${at}.late`, value: show(late), fix: 'must be like { fraction: "1%", by: "2 minutes" }' })
+  if (typeof time !== "function" && (typeof time !== "string" || time === ""))
+    problems.push({ option: `${at}.time`, value: show(time), fix: "must be a field name or a function of a row" })
   const rules: ShuffleRules = {
-    seed: whole(`${at}.seed`, options.seed ?? 1, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, problems),
-    partitions: whole(`${at}.partitions`, options.partitions, 1, partitionsMax, problems),
-    withinMs: milliseconds(`${at}.within`, options.within, problems),
-    late: fraction(`${at}.late.fraction`, options.late?.fraction, problems),
-    lateByMs: milliseconds(`${at}.late.by`, options.late?.by ?? "1 minute", problems),
+    seed: integer(`${at}.seed`, options.seed ?? 1, problems, {
+      min: -Number.MAX_SAFE_INTEGER,
+      max: Number.MAX_SAFE_INTEGER
+    }),
+    partitions: integer(`${at}.partitions`, options.partitions, problems, { min: 1, max: partitionsMax }),
+    withinMs: durationMs(`${at}.within`, options.within, problems, { min: 0 }),
+    late: fraction(`${at}.late.fraction`, late?.fraction, problems),
+    lateByMs: durationMs(`${at}.late.by`, late?.by ?? "1 minute", problems, { min: 0 }),
     duplicates: fraction(`${at}.duplicates`, options.duplicates, problems)
   }
   if (rules.late + rules.duplicates > 1)

@@ -1,8 +1,8 @@
 /** Options of the generators, read into numbers with units; what is wrong is collected, not thrown. */
-import * as Duration from "effect/Duration"
-import * as Option from "effect/Option"
+import type * as Duration from "effect/Duration"
 import type { OptionProblem } from "../../model/Errors.ts"
 import { eventTimeMs } from "../../model/EventTime.ts"
+import { durationMs, flag, integer, show } from "../../model/Options.ts"
 
 /** A share of the events: a number from 0 to 1, or a percentage such as `"0.1%"`. */
 export type Fraction = number | `${number}%`
@@ -61,8 +61,6 @@ export interface Settings {
   readonly paced: boolean
 }
 
-const show = (value: unknown): string => (typeof value === "string" ? JSON.stringify(value) : String(value))
-
 /** A fraction as a number in [0, 1]; adds a problem and gives 0 when it is none. */
 export const fraction = (option: string, value: Fraction | undefined, problems: Array<OptionProblem>): number => {
   if (value === undefined) return 0
@@ -75,27 +73,6 @@ export const fraction = (option: string, value: Fraction | undefined, problems: 
     fix: 'must be a number from 0 to 1, or a percentage (try 0.001 or "0.1%")'
   })
   return 0
-}
-
-/** A duration in whole milliseconds; adds a problem and gives 0 when it is none. */
-export const milliseconds = (option: string, value: Duration.Input, problems: Array<OptionProblem>): number => {
-  const ms = Option.match(Duration.fromInput(value), { onNone: () => Number.NaN, onSome: Duration.toMillis })
-  if (Number.isSafeInteger(ms) && ms >= 0) return ms
-  problems.push({ option, value: show(value), fix: 'is not a duration of whole milliseconds (try "10 minutes")' })
-  return 0
-}
-
-/** A whole number within bounds; adds a problem and gives the least when it is none. */
-export const whole = (
-  option: string,
-  value: number,
-  least: number,
-  most: number,
-  problems: Array<OptionProblem>
-): number => {
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value
-  problems.push({ option, value: show(value), fix: `must be a whole number from ${least} to ${most}` })
-  return least
 }
 
 const most = Number.MAX_SAFE_INTEGER
@@ -114,7 +91,8 @@ export const readSettings = (
   problems: Array<OptionProblem>
 ): Settings => {
   const rate = o.rate ?? 1000
-  if (!(rate > 0 && rate <= 1e9))
+  const rateFits = typeof rate === "number" && rate > 0 && rate <= 1e9
+  if (!rateFits)
     problems.push({
       option: `${at}.rate`,
       value: show(rate),
@@ -127,21 +105,24 @@ export const readSettings = (
       value: show(o.startAt),
       fix: 'is not an instant (try "2026-01-01T00:00:00Z")'
     })
+  const int = (name: string, value: number, min: number, max: number): number =>
+    integer(`${at}.${name}`, value, problems, { min, max })
+  const ms = (name: string, value: Duration.Input): number => durationMs(`${at}.${name}`, value, problems, { min: 0 })
   const settings: Settings = {
-    seed: whole(`${at}.seed`, o.seed ?? 1, -most, most, problems),
-    spacingMs: 1000 / (rate > 0 ? rate : 1),
-    count: o.count === undefined ? undefined : whole(`${at}.count`, o.count, 0, most, problems),
-    partitions: whole(`${at}.partitions`, o.partitions ?? 4, 1, partitionsMax, problems),
-    keys: whole(`${at}.keys`, o.keys ?? keysDefault, 1, keysMax, problems),
-    outOfOrdernessMs: milliseconds(`${at}.outOfOrderness`, o.outOfOrderness ?? 0, problems),
+    seed: int("seed", o.seed ?? 1, -most, most),
+    spacingMs: 1000 / (rateFits ? rate : 1),
+    count: o.count === undefined ? undefined : int("count", o.count, 0, most),
+    partitions: int("partitions", o.partitions ?? 4, 1, partitionsMax),
+    keys: int("keys", o.keys ?? keysDefault, 1, keysMax),
+    outOfOrdernessMs: ms("outOfOrderness", o.outOfOrderness ?? 0),
     duplicates: fraction(`${at}.duplicates`, o.duplicates, problems),
     late: fraction(`${at}.late`, o.late, problems),
-    lateByMs: milliseconds(`${at}.lateBy`, o.lateBy ?? "1 minute", problems),
+    lateByMs: ms("lateBy", o.lateBy ?? "1 minute"),
     poison: fraction(`${at}.poison`, o.poison, problems),
     futureDated: fraction(`${at}.futureDated`, o.futureDated, problems),
-    futureByMs: milliseconds(`${at}.futureBy`, o.futureBy ?? "1 hour", problems),
+    futureByMs: ms("futureBy", o.futureBy ?? "1 hour"),
     startAtMs,
-    paced: o.paced ?? true
+    paced: flag(`${at}.paced`, o.paced ?? true, problems)
   }
   if (settings.duplicates + settings.late + settings.poison + settings.futureDated > 1) {
     problems.push({

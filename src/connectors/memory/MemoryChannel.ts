@@ -7,6 +7,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { OptionProblem, SourceError } from "../../model/Errors.ts"
+import { flag, show, text } from "../../model/Options.ts"
 import type { PartitionId } from "../../model/Position.ts"
 import type { Source, SourceFeatures } from "../../model/Source.ts"
 import { type MemorySourceOptions, openLog, readOptions } from "./MemorySource.ts"
@@ -56,20 +57,36 @@ const waitFor = (listeners: Set<() => void>, holds: () => boolean): Effect.Effec
     return Effect.sync(() => listeners.delete(look))
   })
 
+const partitionsOf = (
+  given: ReadonlyArray<PartitionId>,
+  problems: Array<OptionProblem>
+): ReadonlyArray<PartitionId> => {
+  const partitions: unknown = given
+  const right =
+    Array.isArray(partitions) &&
+    partitions.every((p) => typeof p === "string") &&
+    new Set(partitions).size === partitions.length
+  if (right) return given
+  problems.push({ option: "Memory.channel.partitions", value: show(given), fix: "must be names, each once" })
+  return []
+}
+
 /**
  * A source fed by hand, for tests: unbounded, replayable and with a known end unless the options say otherwise. Its
  * faults of use (a row pushed after the end, times missing) are defects: they show in the test that made them.
  */
 export const channel = <A>(options: ChannelOptions = {}): Channel<A> => {
-  const name = options.name ?? "channel"
-  const features: SourceFeatures = {
-    bounded: options.bounded ?? false,
-    appendTime: options.appendTime ?? false,
-    endPosition: options.endPosition ?? true,
-    replayable: options.replayable ?? true,
-    dynamicPartitions: options.dynamicPartitions ?? false
-  }
   const problems: Array<OptionProblem> = []
+  const name = text("Memory.channel.name", options.name ?? "channel", problems)
+  const feature = (of: keyof SourceFeatures, standard: boolean): boolean =>
+    flag(`Memory.channel.${of}`, options[of] ?? standard, problems)
+  const features: SourceFeatures = {
+    bounded: feature("bounded", false),
+    appendTime: feature("appendTime", false),
+    endPosition: feature("endPosition", true),
+    replayable: feature("replayable", true),
+    dynamicPartitions: feature("dynamicPartitions", false)
+  }
   const read = readOptions(options, features.endPosition, problems)
   if (features.bounded && features.dynamicPartitions) {
     problems.push({
@@ -87,7 +104,7 @@ export const channel = <A>(options: ChannelOptions = {}): Channel<A> => {
     logs.set(partition, log)
     for (const look of [...newcomers]) look()
   }
-  for (const partition of options.partitions ?? ["0"]) add(partition)
+  for (const partition of partitionsOf(options.partitions ?? ["0"], problems)) add(partition)
   const logOf = (partition: PartitionId): PartitionLog<A> => {
     const log = logs.get(partition)
     if (log === undefined) throw new Error(`${name} has no partition "${partition}"`)

@@ -7,7 +7,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { SinkError } from "../../model/Errors.ts"
+import { type OptionProblem, SinkError } from "../../model/Errors.ts"
+import { has, show, text } from "../../model/Options.ts"
 import { fieldOf } from "../../model/RowChunk.ts"
 import type { Mode, Prepared, Sink, SinkBatch, SinkWriter, WriterContext } from "../../model/Sink.ts"
 
@@ -170,16 +171,25 @@ export interface MemorySinkOptions {
   readonly table?: MemoryTable
 }
 
+const tableOf = (table: MemoryTable | undefined, problems: Array<OptionProblem>): MemoryTable => {
+  if (table === undefined) return makeTable()
+  if (has(table, "staged", "markers", "epochs", "tables")) return table
+  problems.push({ option: "Memory.sink.table", value: show(table), fix: "must be a table (try Memory.makeTable())" })
+  return makeTable()
+}
+
 /**
  * A sink in memory, exactly once, for all modes. `Memory.sink<Row>()`, then after the query `yield* sink.rows`.
  * A commit fails with `SinkError` only when its rows were staged by another process.
  */
 export const sink = <A = unknown>(options?: MemorySinkOptions): MemorySink<A> => {
-  const name = options?.name ?? "memory"
-  const table = options?.table ?? makeTable()
+  const problems: Array<OptionProblem> = []
+  const name = text("Memory.sink.name", options?.name ?? "memory", problems)
+  const table = tableOf(options?.table, problems)
   return {
     name,
     features: { modes: ["append", "update", "complete"], guarantee: "exactly-once", multiWriter: true, deletes: true },
+    problems,
     writer: (context) => Effect.sync(() => writerOf<A>(table, context)),
     commit: (prepared) => commitTo(table, name, prepared),
     committed: (query, writer) =>

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { type OptionProblem, SourceError } from "../../model/Errors.ts"
+import { flag, has, integer, show, text } from "../../model/Options.ts"
 import type { PartitionId, Position } from "../../model/Position.ts"
 import type { PartitionCursor, Source } from "../../model/Source.ts"
 import { cursorOf, decodePosition, type MemoryMeta, PartitionLog, type ReadOptions } from "./PartitionLog.ts"
@@ -64,12 +65,28 @@ export const readOptions = (
   endPosition: boolean,
   problems: Array<OptionProblem>
 ): ReadOptions => {
-  const chunkRows = options?.chunkRows ?? Number.MAX_SAFE_INTEGER
-  if (!(Number.isSafeInteger(chunkRows) && chunkRows >= 1)) {
-    problems.push({ option: "Memory.chunkRows", value: String(chunkRows), fix: "must be a whole number from 1" })
-  }
-  return { chunkRows, columns: options?.columns ?? false, endPosition }
+  const chunkRows = integer("Memory.chunkRows", options?.chunkRows ?? Number.MAX_SAFE_INTEGER, problems, { min: 1 })
+  return { chunkRows, columns: flag("Memory.columns", options?.columns ?? false, problems), endPosition }
 }
+
+const partitionsOf = <A>(
+  rows: ReadonlyArray<A> | Partitioned<A>,
+  problems: Array<OptionProblem>
+): ReadonlyArray<readonly [string, ReadonlyArray<A>]> => {
+  if (isRows(rows)) return [["0", rows]]
+  if (has(rows, "partitions") && has(rows.partitions)) {
+    const partitions = Object.entries(rows.partitions)
+    if (partitions.every(([, items]) => Array.isArray(items))) return partitions
+  }
+  problems.push({
+    option: "Memory.source.rows",
+    value: show(rows),
+    fix: "must be an array of rows, or { partitions: { name: rows } }"
+  })
+  return []
+}
+
+const isRows = <A>(rows: ReadonlyArray<A> | Partitioned<A>): rows is ReadonlyArray<A> => Array.isArray(rows)
 
 /**
  * A bounded, replayable source of the rows given: an array is one partition, `0`; `{ partitions: { p0: rows } }` are
@@ -79,11 +96,10 @@ export const source = <A>(
   rows: ReadonlyArray<A> | Partitioned<A>,
   options?: MemorySourceOptions
 ): Source<A, MemoryMeta, SourceError> => {
-  const name = options?.name ?? "memory"
   const problems: Array<OptionProblem> = []
+  const name = text("Memory.source.name", options?.name ?? "memory", problems)
   const read = readOptions(options, true, problems)
-  const byPartition: ReadonlyArray<readonly [string, ReadonlyArray<A>]> =
-    "partitions" in rows ? Object.entries(rows.partitions) : [["0", rows]]
+  const byPartition = partitionsOf(rows, problems)
   const logs = new Map<PartitionId, PartitionLog<A>>()
   for (const [partition, items] of byPartition) {
     // The log of an ended partition is never appended to, so it may share the caller's array.

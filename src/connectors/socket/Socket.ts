@@ -3,7 +3,7 @@
  *
  * One partition, `0`, in the order of the connection. Not replayable: what was read and not committed is gone, so a
  * query that reads a socket and restarts has lost rows; it is for trying things out. A peer that closes is an error to
- * be retried by the supervisor, or with `untilClosed` the end. Backpressure reaches the peer. Lines that are too long or
+ * be retried by the supervisor, or with `bounded` the end. Backpressure reaches the peer. Lines that are too long or
  * not UTF-8 are dead rows.
  */
 import * as Cause from "effect/Cause"
@@ -11,25 +11,21 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type OptionProblem, SourceError } from "../../model/Errors.ts"
 import { type PartitionId, position, type Position } from "../../model/Position.ts"
-import type { AnySink } from "../../model/Sink.ts"
-import type { Demand, PartitionCursor, Source, SourceChunk } from "../../model/Source.ts"
+import { badInput, flag, has, integer, show, text } from "../../model/Options.ts"
+import type { BadInputOptions, Demand, PartitionCursor, Source, SourceChunk } from "../../model/Source.ts"
 import { rowLimits, type StreamDecoder, type StreamFormat } from "../../formats/Format.ts"
 import * as Text from "../../formats/Text.ts"
 import { connect, type TcpConnection, type TcpFailure } from "./tcp.ts"
 
 /** Options of {@link source}. */
-export interface SocketOptions {
+export interface SocketOptions extends BadInputOptions {
   /** Default `127.0.0.1`. */
   readonly host?: string
   readonly port: number
-  /** The peer's close is the end of the input; default false: it is an error, and the query connects again. */
-  readonly untilClosed?: boolean
+  /** The peer's close ends the input, and the query with it; default false: it is an error, and the query connects again. */
+  readonly bounded?: boolean
   /** Longer lines are dead rows; default `Limits.lineBytesMax`. */
   readonly lineBytesMax?: number
-  /** Where lines that cannot be decoded go; default the query's dead letters. */
-  readonly deadLetters?: AnySink
-  /** What becomes of them; default dead letters. */
-  readonly onBadInput?: "deadLetter" | "fail" | { readonly dropAs: string }
 }
 
 /** What the socket source knows of a row. */
@@ -91,7 +87,7 @@ const ended = <A>({ name, bounded, connection }: Reader<A>): Effect.Effect<never
             name,
             "the peer closed the connection",
             closed,
-            "it is tried again; with untilClosed the close is the end"
+            "it is tried again; with bounded: true the close is the end"
           )
         )
   }
@@ -136,30 +132,32 @@ const startOf = (from: Option.Option<Position>): number | undefined => {
   return /^(0|[1-9][0-9]{0,15})$/.test(from.value) ? Number(from.value) : undefined
 }
 
-const make = <A>(options: SocketOptions, format: StreamFormat<A>): Source<A, SocketMeta, SourceError> => {
-  const { port, host = "127.0.0.1", untilClosed = false, lineBytesMax = rowLimits.lineBytesMax } = options
-  const problems: Array<OptionProblem> = [...format.problems]
-  const whole = (option: string, value: number, most: number): void => {
-    if (Number.isSafeInteger(value) && value >= 1 && value <= most) return
-    problems.push({ option, value: String(value), fix: `must be a whole number from 1 to ${most}` })
-  }
-  whole("Socket.source.port", port, 65_535)
-  whole("Socket.source.lineBytesMax", lineBytesMax, Number.MAX_SAFE_INTEGER)
+const make = <A>(
+  options: SocketOptions,
+  format: StreamFormat<A>,
+  wrong: ReadonlyArray<OptionProblem>
+): Source<A, SocketMeta, SourceError> => {
+  const problems: Array<OptionProblem> = [...wrong, ...format.problems]
+  const host = text("Socket.source.host", options.host ?? "127.0.0.1", problems)
+  const port = integer("Socket.source.port", options.port, problems, { min: 1, max: 65_535 })
+  const bounded = flag("Socket.source.bounded", options.bounded ?? false, problems)
+  const lineBytesMax = integer("Socket.source.lineBytesMax", options.lineBytesMax ?? rowLimits.lineBytesMax, problems, {
+    min: 1
+  })
   const name = `socket ${host}:${port}`
   const refuse = (message: string): Effect.Effect<never, SourceError> =>
     Effect.fail(new SourceError({ connector: name, retryable: false, message }))
   return {
     name,
     features: {
-      bounded: untilClosed,
+      bounded,
       appendTime: false,
       endPosition: false,
       replayable: false,
       dynamicPartitions: false
     },
     problems,
-    ...(options.deadLetters === undefined ? {} : { deadLetters: options.deadLetters }),
-    ...(options.onBadInput === undefined ? {} : { onBadInput: options.onBadInput }),
+    ...badInput("Socket.source", options, problems),
     partitions: (known) => Effect.succeed(known.has(partitionName) ? [] : [partitionName]),
     open: (partition, from) =>
       Effect.gen(function* () {
@@ -172,9 +170,19 @@ const make = <A>(options: SocketOptions, format: StreamFormat<A>): Source<A, Soc
         const connection = yield* Effect.mapError(connect(host, port), (e) =>
           failed(name, "could not connect", e, `start a server there, such as: nc -lk ${port}`)
         )
-        return cursorOf({ name, bounded: untilClosed, connection, decoder }, start)
+        return cursorOf({ name, bounded, connection, decoder }, start)
       })
   }
+}
+
+/** With a format of the user's, which may be none. */
+const decodedBy = <A>(
+  options: SocketOptions,
+  decode: StreamFormat<A>
+): Source<A | Text.TextLine, SocketMeta, SourceError> => {
+  if (has(decode, "problems", "load") && decode.kind === "stream") return make(options, decode, [])
+  const fix = "must be a format of lines (try Json.lines(Schema))"
+  return make(options, Text.lines(), [{ option: "Socket.source.decode", value: show(decode), fix }])
 }
 
 /**
@@ -187,4 +195,4 @@ export const source: {
 } = <A>(
   options: SocketOptions & { readonly decode?: StreamFormat<A> }
 ): Source<A | Text.TextLine, SocketMeta, SourceError> =>
-  options.decode === undefined ? make(options, Text.lines()) : make(options, options.decode)
+  options.decode === undefined ? make(options, Text.lines(), []) : decodedBy(options, options.decode)

@@ -13,7 +13,8 @@ import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { SourceError } from "../../model/Errors.ts"
+import { type OptionProblem, SourceError } from "../../model/Errors.ts"
+import { flag, show, text } from "../../model/Options.ts"
 import { type PartitionId, position, type Position } from "../../model/Position.ts"
 import type { Demand, PartitionCursor, Source } from "../../model/Source.ts"
 
@@ -137,13 +138,17 @@ export const source = <A, E, R>(
   stream: Stream.Stream<A, E, R>,
   options?: StreamsOptions
 ): Source<A, StreamMeta, E | SourceError, R> => {
-  const name = options?.name ?? "stream"
-  const bounded = options?.bounded ?? false
+  const problems: Array<OptionProblem> = []
+  const name = text("Streams.source.name", options?.name ?? "stream", problems)
+  const bounded = flag("Streams.source.bounded", options?.bounded ?? false, problems)
+  if (!Stream.isStream(stream))
+    problems.push({ option: "Streams.source", value: show(stream), fix: "must be a Stream of effect" })
   const refuse = (message: string): Effect.Effect<never, SourceError> =>
     Effect.fail(new SourceError({ connector: name, retryable: false, message }))
   return {
     name,
     features: { bounded, appendTime: false, endPosition: false, replayable: false, dynamicPartitions: false },
+    problems,
     partitions: (known) => Effect.succeed(known.has(partitionName) ? [] : [partitionName]),
     open: (partition, from) =>
       Effect.gen(function* () {

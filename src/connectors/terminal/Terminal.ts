@@ -10,6 +10,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { OptionProblem } from "../../model/Errors.ts"
+import { integer, names, text } from "../../model/Options.ts"
 import { fieldOf } from "../../model/RowChunk.ts"
 import type { Sink, SinkBatch, SinkWriter, WriterContext } from "../../model/Sink.ts"
 import { drawTable } from "./table.ts"
@@ -28,12 +29,6 @@ export interface TerminalOptions {
 
 const truncateDefault = 20
 const numRowsDefault = 20
-
-const bounded = (option: string, value: number, least: number, problems: Array<OptionProblem>): number => {
-  if (Number.isSafeInteger(value) && value >= least) return value
-  problems.push({ option, value: String(value), fix: `must be a whole number from ${least}` })
-  return least
-}
 
 interface Shown {
   rows: Array<unknown>
@@ -64,9 +59,14 @@ export const sink = (options?: TerminalOptions): Sink<unknown> => {
   const problems: Array<OptionProblem> = []
   const cut = options?.truncate ?? true
   const truncate =
-    typeof cut === "number" ? bounded("Terminal.sink.truncate", cut, 0, problems) : cut ? truncateDefault : 0
-  const numRows = bounded("Terminal.sink.numRows", options?.numRows ?? numRowsDefault, 1, problems)
-  const columns = options?.columns
+    typeof cut === "boolean"
+      ? cut
+        ? truncateDefault
+        : 0
+      : integer("Terminal.sink.truncate", cut, problems, { min: 0 })
+  const numRows = integer("Terminal.sink.numRows", options?.numRows ?? numRowsDefault, problems, { min: 1 })
+  const columns = options?.columns === undefined ? undefined : names("Terminal.sink.columns", options.columns, problems)
+  const title = options?.title === undefined ? undefined : text("Terminal.sink.title", options.title, problems)
   const committed = new Map<string, number>()
   const key = (query: string, writer: string): string => JSON.stringify([query, writer])
 
@@ -82,7 +82,7 @@ export const sink = (options?: TerminalOptions): Sink<unknown> => {
         Effect.sync(() => {
           const { rows, deletes, total } = shown
           shown = nothing()
-          const header = options?.title === undefined ? `epoch ${epoch}` : `epoch ${epoch} · ${options.title}`
+          const header = title === undefined ? `epoch ${epoch}` : `epoch ${epoch} · ${title}`
           const view = { header, rows, deletes, total, truncate, ...(columns === undefined ? {} : { columns }) }
           const data = total === 0 ? {} : { text: drawTable(view) }
           return { query: context.query, writer: context.writer, epoch, data }

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
+import { windowColumns } from "../model/WindowColumns.ts"
 import { KeyedBatch, type KeyedOperator, type OperatorOutput } from "../streams/KeyedBatch.ts"
 import type { Counters } from "../streams/Counters.ts"
 import type { DedupeNode, RunningNode, WindowNode } from "../streams/Plan.ts"
@@ -20,8 +21,6 @@ import type { Data, Message, Sized } from "./Message.ts"
 import type { OutEdge } from "./OutEdge.ts"
 import type { Report, Task } from "./Task.ts"
 import type { KeyedNode } from "./Topology.ts"
-
-const boundsColumns = ["window_start", "window_end"] as const
 
 /** The pure operator of a node. */
 export const keyedOperator = (
@@ -46,7 +45,7 @@ const aggregateOperator = (
   const keyColumns = node.input.columns.length
   const columns: ResultColumns = {
     keys: node.input.columns.map((c) => c.name),
-    bounds: node.kind === "window" ? boundsColumns : [],
+    bounds: node.kind === "window" ? windowColumns : [],
     aggregates: node.aggregates.map((a) => a.name)
   }
   const options = { aggregates: node.aggregates.map((a) => a.spec), columns, ordered }

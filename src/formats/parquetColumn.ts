@@ -16,6 +16,7 @@
  */
 import type { ParquetParsers, SchemaElement, SchemaTree } from "hyparquet"
 import type * as SchemaAST from "effect/SchemaAST"
+import { instantMax } from "../model/EventTime.ts"
 import type { Column } from "../model/Source.ts"
 import { textOf } from "./bytes.ts"
 
@@ -59,7 +60,7 @@ const asMs =
     if (want === "date") return new Date(n)
     if (want !== "text") return n
     // Out of the range of dates it stays a number, which the schema then refuses.
-    return Math.abs(n) > 8.64e15 ? n : new Date(n).toISOString().slice(0, isoLength)
+    return Math.abs(n) > instantMax ? n : new Date(n).toISOString().slice(0, isoLength)
   }
 
 const floorDiv = (a: bigint, b: bigint): bigint => (a < 0n && a % b !== 0n ? a / b - 1n : a / b)

@@ -10,8 +10,8 @@
  * by what was skipped.
  */
 
-/** The greatest distance from the epoch that `Date` and ISO text can express (ECMA-262, 21.4.1.1). */
-const timeMax = 8.64e15
+/** The greatest distance from the epoch, in ms, that `Date` and ISO text can express (ECMA-262, 21.4.1.1). */
+export const instantMax = 8.64e15
 const dayMs = 86_400_000
 const minuteMs = 60_000
 
@@ -157,7 +157,7 @@ const offsetMs = (s: string): number => {
   return sign === dash ? -ms : ms
 }
 
-const inRange = (ms: number): number => (ms >= -timeMax && ms <= timeMax ? ms : Number.NaN)
+const inRange = (ms: number): number => (ms >= -instantMax && ms <= instantMax ? ms : Number.NaN)
 
 const textMs = (s: string, zone: string | undefined): number => {
   const n = s.length
@@ -267,8 +267,8 @@ const zoneOffsetMs = (format: Intl.DateTimeFormat, utcMs: number): number => {
  * soon: the least distance of any zone from 1846 to 2039 is six days (America/Recife, 2000).
  */
 const dayOffsets = (format: Intl.DateTimeFormat, day: number): DayOffsets => {
-  let from = Math.max((day - 1) * dayMs, -timeMax)
-  let to = Math.min((day + 2) * dayMs, timeMax)
+  let from = Math.max((day - 1) * dayMs, -instantMax)
+  let to = Math.min((day + 2) * dayMs, instantMax)
   const before = zoneOffsetMs(format, from)
   const after = zoneOffsetMs(format, to)
   if (before === after) return { before, after, at: Infinity }
@@ -283,7 +283,7 @@ const dayOffsets = (format: Intl.DateTimeFormat, day: number): DayOffsets => {
 /** The instant at which clocks of the zone show `localMs` (as if it were UTC); NaN when there is no such zone. */
 const localToUtcMs = (localMs: number, name: string): number => {
   const { days, format } = zoneOf(name)
-  if (format === undefined || !(localMs >= -timeMax - dayMs && localMs <= timeMax + dayMs)) return Number.NaN
+  if (format === undefined || !(localMs >= -instantMax - dayMs && localMs <= instantMax + dayMs)) return Number.NaN
   const day = Math.floor(localMs / dayMs)
   let offsets = days.get(day)
   if (offsets === undefined) {

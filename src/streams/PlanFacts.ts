@@ -7,6 +7,7 @@
  */
 import type { OptionProblem } from "../model/Errors.ts"
 import type { AnySink } from "../model/Sink.ts"
+import { windowColumns } from "../model/WindowColumns.ts"
 import type { PlanNode } from "./Plan.ts"
 
 /** What holds of the rows that leave one node. */
@@ -23,9 +24,6 @@ export interface PlanFacts {
    */
   readonly identity: ReadonlyArray<string> | undefined
 }
-
-/** The columns that a window adds to its key's. */
-export const windowColumns = ["window_start", "window_end"] as const
 
 const known = new WeakMap<PlanNode, PlanFacts>()
 

@@ -5,7 +5,7 @@
  * order; nothing that is filtered later can change it. Bounded: highest event time so far minus the bound; explicit:
  * the highest value of the user's function. The clock guard (T8) takes rows out before they can move it.
  */
-import { eventTimeMs } from "../model/EventTime.ts"
+import { eventTimeMs, instantMax } from "../model/EventTime.ts"
 import { Limits } from "../model/Limits.ts"
 import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
 import type { EventTimeSpec } from "./Plan.ts"
@@ -24,7 +24,7 @@ export interface TimedRows {
 const nothing: ReadonlyArray<number> = []
 
 /** Whole milliseconds in the range of a JavaScript `Date`. */
-const isInstant = (v: number): boolean => v === Math.floor(v) && v >= -8.64e15 && v <= 8.64e15
+const isInstant = (v: number): boolean => v === Math.floor(v) && v >= -instantMax && v <= instantMax
 
 /** The guard's bound in ms, or undefined when it is off (T8: on by default only where the source has append times). */
 export const futureSkewMs = (spec: EventTimeSpec, hasAppendTime: boolean): number | undefined => {

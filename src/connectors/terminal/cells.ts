@@ -5,6 +5,7 @@
  * direction override must not make text read as something else. Such characters are shown as `\u001b`.
  */
 import { jsonText } from "../../model/Text.ts"
+import { windowColumns } from "../../model/WindowColumns.ts"
 
 /** Characters of a cell that is not truncated; the rest is cut, so that one row cannot fill a manifest or a screen. */
 export const cellCharsMax = 10_000
@@ -69,7 +70,7 @@ const textOfObject = (value: object): string => {
 }
 
 /** Columns whose numbers are instants in milliseconds. */
-export const isInstantColumn = (column: string): boolean => column === "window_start" || column === "window_end"
+export const isInstantColumn = (column: string): boolean => column === windowColumns[0] || column === windowColumns[1]
 
 /** The text of a value, not yet truncated. Numbers in `window_start` and `window_end` are instants. */
 const plainText = (value: unknown, column: string): { readonly text: string; readonly whole: boolean } => {

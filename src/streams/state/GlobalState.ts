@@ -4,6 +4,7 @@
  * The global window comes out when its input ends (T11). A running aggregate comes out at each barrier, the rows whose
  * key changed in the epoch; it settles there (L2).
  */
+import { instantMax } from "../../model/EventTime.ts"
 import type { AggregateSpec } from "../aggregates/Aggregate.ts"
 import type { Counters } from "../Counters.ts"
 import { KeyTable } from "../KeyDictionary.ts"
@@ -12,7 +13,7 @@ import { SliceState } from "./SliceState.ts"
 import { WindowResults, type ResultColumns } from "./WindowResults.ts"
 
 /** Bounds of the global window in results: the first and the last instant of a JavaScript `Date`. */
-export const globalWindow = { start: -8.64e15, end: 8.64e15 } as const
+export const globalWindow = { start: -instantMax, end: instantMax } as const
 
 /** The keys of one instance of a global window or running aggregate. */
 export class GlobalState implements KeyedOperator<KeyedBatch> {

@@ -1,6 +1,7 @@
 /** Builds result rows of windows: key columns, window bounds, aggregates; event time end - 1 (rule T10). */
 import { Limits } from "../../model/Limits.ts"
 import { noLane, RowChunk, type RowOrder } from "../../model/RowChunk.ts"
+import type { windowColumns } from "../../model/WindowColumns.ts"
 import type { KeyTable, KeyTuple } from "../KeyDictionary.ts"
 import type { OperatorOutput } from "../KeyedBatch.ts"
 import type { SliceState } from "./SliceState.ts"
@@ -9,7 +10,7 @@ import type { SliceState } from "./SliceState.ts"
 export interface ResultColumns {
   readonly keys: ReadonlyArray<string>
   /** Empty for running aggregates. */
-  readonly bounds: readonly ["window_start", "window_end"] | readonly []
+  readonly bounds: typeof windowColumns | readonly []
   readonly aggregates: ReadonlyArray<string>
 }
 
@@ -61,8 +62,8 @@ export class WindowResults {
     const tuple = this.#keys.keyOf(id)
     for (let c = 0; c < keys.length; c++) row[keys[c]] = tuple[c]
     if (bounds.length === 2) {
-      row["window_start"] = start
-      row["window_end"] = end
+      row[bounds[0]] = start
+      row[bounds[1]] = end
     }
     for (let a = 0; a < aggregates.length; a++) row[aggregates[a]] = state.accumulators[a].result(slot)
     const n = this.#pending.n++

@@ -69,9 +69,9 @@ export const runPlain = (events: number, parallelism: number, chunkRows = 1024):
       reader.at += rows
       reader.operator.push(new RowChunk(rows, undefined, chunk.columns, { lane: p, first: 0 }, chunk.bytes))
       const minimum = Math.min(...readers.map((r) => r.generator.watermark))
-      for (const window of windows) window.advance(minimum, output)
+      for (const window of windows) while (!window.advance(minimum, output));
     }
   }
-  for (const window of windows) window.advance(Infinity, output)
+  for (const window of windows) while (!window.advance(Infinity, output));
   return check
 }

@@ -127,10 +127,7 @@ export class WindowAggregator {
         case "end": {
           const minimum = this.#alignment.watermark(edge, Infinity)
           if (this.#alignment.end(edge)) {
-            const left = this.task.step(
-              () => this.operator.advance(Infinity, this.#output),
-              () => undefined
-            )
+            const left = this.#emit(Infinity, () => undefined)
             if (left !== undefined) yield* left
             // The last watermark is the highest of the inputs', in whichever order they ended.
             this.task.watermark = Math.max(this.task.watermark, this.#alignment.highest)
@@ -162,12 +159,29 @@ export class WindowAggregator {
 
   #advance(minimum: number): Effect.Effect<void, unknown> | undefined {
     if (minimum <= this.task.watermark) return this.task.flushNow()
+    return this.#emit(minimum, () => {
+      this.task.watermark = minimum
+      return this.task.flushNow()
+    })
+  }
+
+  /** Lets the operator emit up to a watermark, part by part, each sent before the next is made; then `after`. */
+  #emit(
+    watermark: number,
+    after: () => Effect.Effect<void> | undefined
+  ): Effect.Effect<void, unknown> | undefined {
+    let done = false
     return this.task.step(
-      () => this.operator.advance(minimum, this.#output),
       () => {
-        this.task.watermark = minimum
-        return this.task.flushNow()
-      }
+        done = this.operator.advance(watermark, this.#output)
+      },
+      () =>
+        done
+          ? after()
+          : Effect.andThen(
+              this.task.flush,
+              Effect.suspend(() => this.#emit(watermark, after) ?? Effect.void)
+            )
     )
   }
 

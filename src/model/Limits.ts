@@ -8,6 +8,10 @@ export const Limits = {
   chunkRowsTarget: 1024,
   /** No chunk may hold more rows than this; a source that returns more fails the query. */
   chunkRowsMax: 4096,
+  /** Results that an operator makes in one step when its watermark rises, before others get their turn. */
+  resultsPerStepMax: 4096,
+  /** Windows that one row may count in. */
+  windowsPerRowMax: 100_000,
   /** Bytes a reader asks of its cursor at a time. */
   chunkBytesTarget: 1 << 20,
   /** Chunks a reader pulls ahead of the one in hand. */

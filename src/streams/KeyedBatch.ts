@@ -88,8 +88,11 @@ export class BatchPool {
 export interface KeyedOperator<In> {
   /** Takes rows of one edge. */
   readonly process: (edge: number, batch: In, out: OperatorOutput) => void
-  /** W_op rises to `watermark` (+Infinity: the input has ended, rule T11). Called with rising values only. */
-  readonly advance: (watermark: number, out: OperatorOutput) => void
+  /**
+   * W_op rises to `watermark` (+Infinity: the input has ended, rule T11). Called with rising values only. Returns
+   * whether it is done; if not, it has emitted a part of its results and is called again, with nothing between.
+   */
+  readonly advance: (watermark: number, out: OperatorOutput) => boolean
   /** A barrier: an updating operator emits what changed in the epoch. */
   readonly barrier: (out: OperatorOutput) => void
   /** Rows in state now, read from the accumulators (rule L2). */

@@ -5,6 +5,7 @@
  */
 import type * as Duration from "effect/Duration"
 import type { OptionProblem } from "../model/Errors.ts"
+import { Limits } from "../model/Limits.ts"
 import { durationMs } from "../model/Options.ts"
 
 /** A window assigner as data: what a plan holds and fingerprints. */
@@ -34,6 +35,11 @@ const time = (option: string, given: TimeOptions): Window<"time"> => {
   const sizeMs = ms("size", given.size, 1)
   const slideMs = "every" in given ? ms("every", given.every, 1) : sizeMs
   const offsetMs = given.offset === undefined ? 0 : ms("offset", given.offset, 0)
+  if (sizeMs / slideMs > Limits.windowsPerRowMax) {
+    const value = `${sizeMs} ms every ${slideMs} ms`
+    const fix = `puts each row into ${Math.ceil(sizeMs / slideMs)} windows, of at most ${Limits.windowsPerRowMax}: let windows start less often`
+    problems.push({ option: `${option}.every`, value, fix })
+  }
   return { kind: "time", spec: { kind: "time", sizeMs, slideMs, offsetMs: offsetMs % slideMs }, problems }
 }
 

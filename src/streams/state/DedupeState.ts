@@ -100,11 +100,11 @@ export class DedupeState implements KeyedOperator<RowChunk> {
     return bucket
   }
 
-  advance(watermark: number): void {
-    if (watermark <= this.#watermark) return
+  advance(watermark: number): boolean {
+    if (watermark <= this.#watermark) return true
     this.#watermark = watermark
     const keptMs = (this.#o.horizonMs ?? 0) + this.#o.allowedLatenessMs
-    if ((this.#oldest + 1) * bucketMs - 1 + keptMs >= watermark) return
+    if ((this.#oldest + 1) * bucketMs - 1 + keptMs >= watermark) return true
     this.#oldest = Infinity
     for (const [at, bucket] of this.#buckets) {
       if ((at + 1) * bucketMs - 1 + keptMs >= watermark) {
@@ -114,6 +114,7 @@ export class DedupeState implements KeyedOperator<RowChunk> {
       if (this.#o.horizonMs !== undefined) for (const id of bucket.keys()) this.#seen.delete(id)
       this.#buckets.delete(at)
     }
+    return true
   }
 
   barrier(): void {

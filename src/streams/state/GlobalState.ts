@@ -73,14 +73,15 @@ export class GlobalState implements KeyedOperator<KeyedBatch> {
     }
   }
 
-  advance(watermark: number, out: OperatorOutput): void {
+  advance(watermark: number, out: OperatorOutput): boolean {
     const sent = this.#watermark
     this.#watermark = watermark
-    if (watermark !== Infinity || this.#ended) return
+    if (watermark !== Infinity || this.#ended) return true
     if (this.#running) {
       // What has changed comes out before the end is passed on (T11).
       this.#watermark = sent
-      return this.barrier(out)
+      this.barrier(out)
+      return true
     }
     this.#ended = true
     const state = this.#state
@@ -89,6 +90,7 @@ export class GlobalState implements KeyedOperator<KeyedBatch> {
     }
     this.#counters.settled += state.rows()
     this.#results.emit(sent, out)
+    return true
   }
 
   barrier(out: OperatorOutput): void {

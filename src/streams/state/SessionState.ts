@@ -4,6 +4,7 @@
  *
  * Since W_op <= W_p, a session that an on-time row may join is still here.
  */
+import { Limits } from "../../model/Limits.ts"
 import type { AggregateSpec } from "../aggregates/Aggregate.ts"
 import type { Counters } from "../Counters.ts"
 import { KeyTable } from "../KeyDictionary.ts"
@@ -107,9 +108,14 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
 
   /** Index of the first session whose end is above `t`. */
   #find(open: ReadonlyArray<Session>, t: number): number {
-    let at = 0
-    while (at < open.length && t >= open[at].last + this.#gap) at++
-    return at
+    let low = 0
+    let high = open.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (t >= open[middle].last + this.#gap) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
   #merge(into: Session, from: Session): void {
@@ -127,18 +133,23 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
     return session
   }
 
-  advance(watermark: number, out: OperatorOutput): void {
-    if (watermark <= this.#watermark) return
+  advance(watermark: number, out: OperatorOutput): boolean {
+    if (watermark <= this.#watermark) return true
     const sent = this.#watermark
-    this.#watermark = watermark
     while (this.#ends.size > 0 && this.#ends.minKey() <= watermark) {
+      if (this.#results.size >= Limits.resultsPerStepMax) {
+        this.#results.emit(sent, out)
+        return false
+      }
       const session = this.#ends.pop()
       if (!session.open) continue
       const end = session.last + this.#gap
       if (end > watermark) this.#ends.push(end, session)
       else this.#close(session, end)
     }
+    this.#watermark = watermark
     this.#results.emit(sent, out)
+    return true
   }
 
   #close(session: Session, end: number): void {

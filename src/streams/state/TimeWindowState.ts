@@ -5,11 +5,13 @@
  * for some it goes to a side accumulator of its slice that only the other windows read (T5). A window fires when
  * end <= W_op, and its state is dropped when end + L <= W_op (T6). Result rows have no empty panes (A6).
  */
+import { Limits } from "../../model/Limits.ts"
 import type { AggregateSpec } from "../aggregates/Aggregate.ts"
 import type { Counters } from "../Counters.ts"
 import { KeyTable } from "../KeyDictionary.ts"
 import type { KeyedBatch, KeyedOperator, OperatorOutput } from "../KeyedBatch.ts"
 import { firstWindow, firstWindowEndingAfter, lastWindow, sliceStart, type TimeWindows } from "./SliceArithmetic.ts"
+import { MinHeap } from "./MinHeap.ts"
 import { SliceState } from "./SliceState.ts"
 import { WindowResults, type ResultColumns } from "./WindowResults.ts"
 
@@ -37,8 +39,12 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
   readonly #slices = new Map<number, Array<SliceState>>()
   /** W_op; every window with end <= it has fired. */
   #watermark = -Infinity
-  /** The smallest end of a window that has not fired and has rows. */
-  #nextEnd = Infinity
+  /** W_op as downstream knows it, while an advance is under way. */
+  #sent: number | undefined
+  /** Each state by the end of the first window, not fired yet, that reads it. */
+  readonly #ends = new MinHeap<SliceState>()
+  /** Slices by when no window will read or be updated by them again. */
+  readonly #expiries = new MinHeap<number>()
   #expected = 16
   /** The last state dropped: the next slice takes its room. */
   #spare: SliceState | undefined
@@ -141,13 +147,22 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
 
   #stateOf(slice: number, enter: number): SliceState {
     let states = this.#slices.get(slice)
-    if (states === undefined) this.#slices.set(slice, (states = []))
+    if (states === undefined) {
+      this.#slices.set(slice, (states = []))
+      this.#expiries.push(lastWindow(this.#w, slice) + this.#w.sizeMs + this.#o.allowedLatenessMs, slice)
+    }
     for (const state of states) if (state.firstWindow === enter) return state
     const state = this.#spare?.reuse(slice, enter) ?? new SliceState(this.#o.aggregates, slice, enter, this.#expected)
     this.#spare = undefined
     states.push(state)
-    this.#nextEnd = Math.min(this.#nextEnd, this.#nextEndOf(state))
+    this.#await(state)
     return state
+  }
+
+  /** Notes the next window that a state has to wait for. */
+  #await(state: SliceState): void {
+    const end = this.#nextEndOf(state)
+    if (end !== Infinity) this.#ends.push(end, state)
   }
 
   /** End of the first window, not fired yet, that reads a state; Infinity when all have. */
@@ -158,27 +173,27 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
     return start > lastWindow(w, state.start) ? Infinity : start + w.sizeMs
   }
 
-  advance(watermark: number, out: OperatorOutput): void {
-    if (watermark <= this.#watermark) return
-    const sent = this.#watermark
-    if (this.#o.allowedLatenessMs > 0) this.#emitChanged(sent, out)
-    while (this.#nextEnd <= watermark && this.#nextEnd !== Infinity) {
-      const end = this.#nextEnd
+  advance(watermark: number, out: OperatorOutput): boolean {
+    if (watermark <= this.#watermark) return true
+    if (this.#sent === undefined) {
+      this.#sent = this.#watermark
+      if (this.#o.allowedLatenessMs > 0) this.#emitChanged(this.#sent, out)
+    }
+    while (this.#ends.size > 0 && this.#ends.minKey() <= watermark) {
+      if (this.#results.size >= Limits.resultsPerStepMax) {
+        this.#results.emit(this.#sent, out)
+        return false
+      }
+      const end = this.#ends.minKey()
       this.#fire(end)
       this.#watermark = end
-      this.#refreshNextEnd()
+      while (this.#ends.size > 0 && this.#ends.minKey() === end) this.#await(this.#ends.pop())
     }
     this.#watermark = watermark
-    this.#results.emit(sent, out)
+    this.#results.emit(this.#sent, out)
+    this.#sent = undefined
     this.#expire()
-  }
-
-  #refreshNextEnd(): void {
-    let next = Infinity
-    for (const states of this.#slices.values()) {
-      for (const state of states) next = Math.min(next, this.#nextEndOf(state))
-    }
-    this.#nextEnd = next
+    return true
   }
 
   /** Emits the window that ends at `end`, every key of it. */
@@ -257,10 +272,9 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
 
   /** Drops slices that no window will read or be updated by again. */
   #expire(): void {
-    const w = this.#w
-    for (const [slice, states] of this.#slices) {
-      if (lastWindow(w, slice) + w.sizeMs + this.#o.allowedLatenessMs > this.#watermark) continue
-      for (const state of states) {
+    while (this.#expiries.size > 0 && this.#expiries.minKey() <= this.#watermark) {
+      const slice = this.#expiries.pop()
+      for (const state of this.#slices.get(slice) ?? []) {
         this.#counters.settled += state.rows()
         for (let slot = 0; slot < state.slots.size; slot++) this.#keys.release(state.slots.ids[slot])
         this.#spare = state

@@ -80,6 +80,11 @@ export class WindowResults {
     }
   }
 
+  /** Rows not handed on yet. */
+  get size(): number {
+    return this.#full.length * Limits.chunkRowsTarget + this.#pending.n
+  }
+
   /** Hands on the rows so far, in chunks whose W_p is the watermark sent before them (T10). */
   emit(watermarkSent: number, out: OperatorOutput): void {
     for (const batch of this.#full) out.emit(this.#chunk(batch, watermarkSent))

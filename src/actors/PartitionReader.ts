@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { SourceError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import type { Position } from "../model/Position.ts"
@@ -84,6 +84,8 @@ export class PartitionReader {
   /** When the pull that is waiting now began; undefined while no pull waits. */
   #askedAt: number | undefined
   #drained = false
+  /** The cursor's scope. */
+  #opened: Scope.Closeable | undefined
   #clock: Clock.Clock = Clock.Clock.defaultValue()
 
   constructor(task: Task, options: ReaderOptions) {
@@ -112,7 +114,8 @@ export class PartitionReader {
   /** Opens the partition and runs until the attempt's scope closes. */
   readonly run: Effect.Effect<never, unknown, Scope.Scope> = Effect.gen({ self: this }, function* () {
     this.#clock = yield* Clock.Clock
-    const cursor = yield* this.#o.source.open(this.#o.partition, Option.none())
+    this.#opened = yield* Scope.fork(yield* Effect.scope)
+    const cursor = yield* Scope.provide(this.#o.source.open(this.#o.partition, Option.none()), this.#opened)
     this.#time.start()
     this.status.watermark = this.#time.watermark
     yield* this.task.flush
@@ -159,6 +162,8 @@ export class PartitionReader {
       // A pull that has its rows, and was only made to yield, gets to hand them on: interrupted, it would lose them.
       for (let turns = 0; turns < drainTurns && this.#askedAt !== undefined; turns++) yield* Effect.yieldNow
       if (this.#askedAt !== undefined) yield* Fiber.interrupt(puller)
+      // Nothing is pulled again. Left open, a cursor might go on taking what this query will never process.
+      if (this.#opened !== undefined) yield* Effect.exit(Scope.close(this.#opened, Exit.void))
       for (;;) {
         const message = this.#pulled.poll()
         if (message?.tag === "data") yield* this.#process((message as Data<Pulled>).payload.chunk) ?? Effect.void

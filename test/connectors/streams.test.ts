@@ -1,6 +1,8 @@
 import { Cause, Context, Data, Effect, Exit, Fiber, Option, Queue, Stream } from "effect"
 import { describe, expect, it } from "vitest"
+import { Checkpoint, EventStream, Query } from "tidemark"
 import * as Streams from "../../src/connectors/stream/Streams.ts"
+import * as Memory from "../../src/connectors/memory/Memory.ts"
 import type { SourceError } from "../../src/model/Errors.ts"
 import type { Source } from "../../src/model/Source.ts"
 import { sourceConformance } from "../conformance/source.ts"
@@ -118,4 +120,39 @@ describe("Streams.source", () => {
         })
       )
     ))
+  it("a pull that is interrupted before the stream was asked leaves it alone", () =>
+    Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { stream, taken } = counted()
+          const cursor = yield* Streams.source(stream, { bounded: true }).open("0", Option.none())
+          const pulling = yield* Effect.forkChild(cursor.pull(demand), { startImmediately: true })
+          yield* Fiber.interrupt(pulling)
+          yield* Effect.sleep(30)
+          expect(taken()).toBe(0)
+          expect((yield* cursor.pull(demand)).length).toBe(8)
+        })
+      )
+    ))
+  it("a drain takes nothing more from the stream: what comes meanwhile stays with its owner", async () => {
+    const queue = await Effect.runPromise(Queue.unbounded<{ n: number }>())
+    const memory = Memory.sink<{ n: number }>()
+    const slow = {
+      ...memory,
+      commit: (...args: Parameters<typeof memory.commit>) => Effect.delay(memory.commit(...args), 100)
+    }
+    await Effect.gen(function* () {
+      const pipeline = EventStream.from(Streams.source(Stream.fromQueue(queue))).pipe(EventStream.to(slow))
+      const query = yield* Query.start(pipeline, { name: "drained" })
+      yield* Queue.offer(queue, { n: 1 })
+      while ((yield* query.progress).rowsIn === 0) yield* Effect.sleep(1)
+      yield* Effect.sleep(20)
+      const draining = yield* Effect.forkChild(query.drain)
+      yield* Effect.sleep(20)
+      yield* Queue.offerAll(queue, [{ n: 2 }, { n: 3 }, { n: 4 }])
+      yield* Fiber.join(draining)
+      expect(yield* memory.rows).toEqual([{ n: 1 }])
+    }).pipe(Effect.scoped, Effect.provide(Checkpoint.layerMemory), Effect.runPromise)
+    expect(await Effect.runPromise(Queue.size(queue))).toBe(3)
+  })
 })

@@ -3,8 +3,8 @@
  *
  * Order: the stream's. Backpressure: the stream is asked for its next array only while a reader waits and nothing is
  * left of the last one. Not replayable: the stream is run when the partition is opened, from its start, whatever the
- * position; after a failure, rows that were not committed are gone unless the stream gives them again. The stream's
- * errors and requirements become the source's.
+ * position; after a failure, rows that were not committed are gone unless the stream gives them again; so is, after a
+ * drain, the rest of an array that was handed over in part. The stream's errors and requirements become the source's.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -42,10 +42,22 @@ interface Fetched<A, E> {
   offset: number
   /** Set once: the stream ended or failed. */
   last: Exit.Exit<never, E | Cause.Done> | undefined
+  /** A reader waits. */
+  asked: boolean
   /** Open while a reader waits. */
   readonly wanted: Latch.Latch
   /** Open while there is something to take, or nothing will come. */
   readonly ready: Latch.Latch
+}
+
+const ask = <A, E>(from: Fetched<A, E>): void => {
+  from.asked = true
+  from.wanted.openUnsafe()
+}
+
+const dismiss = <A, E>(from: Fetched<A, E>): void => {
+  from.asked = false
+  from.wanted.closeUnsafe()
 }
 
 /** Runs the stream in a fiber of its own, so that interrupting a reader does not interrupt the stream half-way. */
@@ -55,14 +67,15 @@ const pump = <A, E, R>(
 ): Effect.Effect<void, never, R | Scope.Scope> =>
   Effect.gen(function* () {
     const pull = yield* Stream.toPull(stream)
-    const fetch = Effect.flatMap(into.wanted.await, () => pull)
+    // The reader may have been interrupted while this fiber was being woken.
+    const fetch: typeof pull = Effect.flatMap(into.wanted.await, () => (into.asked ? pull : fetch))
     while (into.last === undefined) {
       const exit = yield* Effect.exit(fetch)
       if (Exit.isSuccess(exit)) {
         into.rows = exit.value
         into.offset = 0
       } else into.last = Exit.failCause(exit.cause)
-      into.wanted.closeUnsafe()
+      dismiss(into)
       into.ready.openUnsafe()
     }
   })
@@ -97,8 +110,10 @@ const cursorOf = <A, E>(
   const available: Effect.Effect<void, E | SourceError | Cause.Done> = Effect.suspend(() => {
     if (from.rows.length > 0) return Effect.void
     if (from.last === undefined) {
-      from.wanted.openUnsafe()
-      return Effect.andThen(from.ready.await, available)
+      ask(from)
+      // What the stream is at already is kept for the next pull; nothing new is asked of it for a reader that is gone.
+      const ready = Effect.onInterrupt(from.ready.await, () => Effect.sync(() => dismiss(from)))
+      return Effect.andThen(ready, available)
     }
     const ended =
       Exit.isFailure(from.last) && from.last.cause.reasons.some((r) => r._tag === "Fail" && Cause.isDone(r.error))
@@ -160,6 +175,7 @@ export const source = <A, E, R>(
           rows: [],
           offset: 0,
           last: undefined,
+          asked: false,
           wanted: Latch.makeUnsafe(false),
           ready: Latch.makeUnsafe(false)
         }

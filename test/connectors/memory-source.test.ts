@@ -98,6 +98,28 @@ describe("Memory.source", () => {
         })
       )
     ))
+  it("rows that cannot be looked at are handed on: a getter that throws, a revoked proxy", () =>
+    run(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const getter = {
+            get a(): number {
+              throw new Error("not to be asked")
+            }
+          }
+          const { proxy, revoke } = Proxy.revocable({ a: 1 }, {})
+          revoke()
+          for (const row of [getter, proxy, { inner: getter }, [proxy]]) {
+            for (const columns of [false, true]) {
+              const cursor = yield* Memory.source<unknown>([row], { columns }).open("0", Option.none())
+              const chunk = yield* cursor.pull(demand)
+              expect(chunk.length).toBe(1)
+              expect(chunk.bytes).toBeGreaterThan(0)
+            }
+          }
+        })
+      )
+    ))
   it("gives columns only where all rows of the chunk have the same fields", () =>
     run(
       Effect.scoped(

@@ -14,11 +14,22 @@ const valueBytes = (value: unknown, depth: number): number => {
   return 24 + (seen === 0 ? 0 : Math.ceil((bytes * members.length) / seen))
 }
 
-/** Approximate bytes of rows, judged by the first, the middle and the last. */
+/** Of a row that cannot be looked at: a getter of it throws, or it is a proxy that was revoked. */
+const unseenBytes = 128
+
+const rowBytes = (row: unknown): number => {
+  try {
+    return valueBytes(row, 3)
+  } catch {
+    return unseenBytes
+  }
+}
+
+/** Approximate bytes of rows, judged by the first, the middle and the last. Never throws, whatever the rows. */
 export const approximateBytes = (rows: ReadonlyArray<unknown>): number => {
   const n = rows.length
   if (n === 0) return 0
-  const three = valueBytes(rows[0], 3) + valueBytes(rows[n >> 1], 3) + valueBytes(rows[n - 1], 3)
+  const three = rowBytes(rows[0]) + rowBytes(rows[n >> 1]) + rowBytes(rows[n - 1])
   return Math.ceil((three * n) / 3)
 }
 
@@ -26,10 +37,18 @@ const isRecord = (row: unknown): row is { readonly [field: string]: unknown } =>
   typeof row === "object" && row !== null && !Array.isArray(row) && Object.getPrototypeOf(row) === Object.prototype
 
 /**
- * The columns of rows that are plain objects with the same fields; undefined when they are not, or when a field is
- * called `__proto__`. A column of numbers only is a `Float64Array`.
+ * The columns of rows that are plain objects with the same fields; undefined when they are not, cannot be looked at, or
+ * when a field is called `__proto__`. A column of numbers only is a `Float64Array`.
  */
 export const columnsOf = (rows: ReadonlyArray<unknown>): { readonly [field: string]: Column } | undefined => {
+  try {
+    return columns(rows)
+  } catch {
+    return undefined
+  }
+}
+
+const columns = (rows: ReadonlyArray<unknown>): { readonly [field: string]: Column } | undefined => {
   const first = rows[0]
   if (!isRecord(first)) return undefined
   const names = Object.keys(first)
@@ -39,10 +58,10 @@ export const columnsOf = (rows: ReadonlyArray<unknown>): { readonly [field: stri
     const own = Object.keys(row)
     if (own.length !== names.length || own.some((name, i) => name !== names[i])) return undefined
   }
-  const columns: { [field: string]: Column } = {}
+  const out: { [field: string]: Column } = {}
   for (const name of names) {
     const values = (rows as ReadonlyArray<{ readonly [field: string]: unknown }>).map((row) => row[name])
-    columns[name] = values.every((v) => typeof v === "number") ? Float64Array.from(values) : values
+    out[name] = values.every((v) => typeof v === "number") ? Float64Array.from(values) : values
   }
-  return columns
+  return out
 }

@@ -221,6 +221,34 @@ describe("every option, given what nobody expects", () => {
 })
 
 describe("reading options", () => {
+  it("none at all, or no object, is a problem of each that must be there", () => {
+    for (const value of [undefined, null, 5, "path"]) {
+      const said = (make: unknown): ReadonlyArray<string> =>
+        ((make as Untyped)(value).problems ?? []).map((p) => `${p.option}: ${p.value}`)
+      expect(said(Files.source)).toEqual(["Files.source.format: undefined", "Files.source.path: undefined"])
+      expect(said(Socket.source)).toEqual(["Socket.source.port: undefined"])
+    }
+  })
+
+  it("NaN and the infinities are no duration, even where 0 is one", () => {
+    for (const value of [Number.NaN, -Infinity, Infinity, "-Infinity", { minutes: -Infinity }]) {
+      const problems: Array<OptionProblem> = []
+      durationMs("o", value as never, problems, { min: 0 })
+      expect(problems.length).toBe(1)
+    }
+  })
+
+  it("an unknown onBadInput drops nothing, and a dead-letter sink is a sink: a problem, and no property", () => {
+    for (const make of [of(Files.source, [], { path: "in", format }), of(Socket.source, [], { port: 9999 })]) {
+      for (const value of ["drop", {}, { dropAs: undefined }, { dropAs: "" }, { dropAs: 5 }, null, 5]) {
+        expect(make("onBadInput", value)?.map((p) => p.value)).toEqual([show(value)])
+      }
+      expect(make("deadLetters", 5)?.map((p) => p.value)).toEqual(["5"])
+    }
+    const untyped = Files.source as unknown as (options: object) => object
+    expect(untyped({ path: "in", format, onBadInput: "drop" })).not.toHaveProperty("onBadInput")
+  })
+
   it("what effect reads as zero is no duration", () => {
     for (const value of [
       {},

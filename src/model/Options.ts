@@ -158,6 +158,10 @@ export const functionOf = <F extends (...args: never) => unknown>(
 export const has = (value: unknown, ...properties: ReadonlyArray<string>): value is object =>
   typeof value === "object" && value !== null && properties.every((name) => name in value)
 
+/** The options themselves; where none were given, or no object, all are absent, which the caller says of each. */
+export const optionsOf = <O extends object>(options: O): O =>
+  typeof options === "object" && options !== null ? options : ({} as O)
+
 /** A sink, or a problem and a stand-in. */
 export const sinkOf = (option: string, sink: unknown, problems: Array<OptionProblem>): AnySink => {
   if (has(sink, "features", "writer", "commit")) return sink as AnySink

@@ -13,7 +13,7 @@ import type { Scope } from "effect/Scope"
 import { type OptionProblem, SourceError } from "../../model/Errors.ts"
 import { Limits } from "../../model/Limits.ts"
 import type { PartitionId, Position } from "../../model/Position.ts"
-import { badInput, durationMs, has, integer, path as pathOption, show, text } from "../../model/Options.ts"
+import { badInput, durationMs, has, integer, optionsOf, path as pathOption, show, text } from "../../model/Options.ts"
 import type { BadInputOptions, PartitionCursor, Source } from "../../model/Source.ts"
 import type { FileSystem as FileSystemContract } from "../../model/FileSystem.ts"
 import type { Format, RowLimits } from "../../formats/Format.ts"
@@ -86,7 +86,8 @@ interface Settings<A> {
   readonly problems: ReadonlyArray<OptionProblem>
 }
 
-const settingsOf = <A>(options: FilesSourceOptions<A>): Settings<A> => {
+const settingsOf = <A>(given: FilesSourceOptions<A>): Settings<A> => {
+  const options = optionsOf(given)
   const problems: Array<OptionProblem> = []
   const format = formatOf(options.format, problems)
   const { lanes = 1, compression = "auto" } = options

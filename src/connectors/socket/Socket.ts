@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type OptionProblem, SourceError } from "../../model/Errors.ts"
 import { type PartitionId, position, type Position } from "../../model/Position.ts"
-import { badInput, flag, has, integer, show, text } from "../../model/Options.ts"
+import { badInput, flag, has, integer, optionsOf, show, text } from "../../model/Options.ts"
 import type { BadInputOptions, Demand, PartitionCursor, Source, SourceChunk } from "../../model/Source.ts"
 import { rowLimits, type StreamDecoder, type StreamFormat } from "../../formats/Format.ts"
 import * as Text from "../../formats/Text.ts"
@@ -193,6 +193,8 @@ export const source: {
   <A>(options: SocketOptions & { readonly decode: StreamFormat<A> }): Source<A, SocketMeta, SourceError>
   (options: SocketOptions): Source<Text.TextLine, SocketMeta, SourceError>
 } = <A>(
-  options: SocketOptions & { readonly decode?: StreamFormat<A> }
-): Source<A | Text.TextLine, SocketMeta, SourceError> =>
-  options.decode === undefined ? make(options, Text.lines(), []) : decodedBy(options, options.decode)
+  given: SocketOptions & { readonly decode?: StreamFormat<A> }
+): Source<A | Text.TextLine, SocketMeta, SourceError> => {
+  const options = optionsOf(given)
+  return options.decode === undefined ? make(options, Text.lines(), []) : decodedBy(options, options.decode)
+}

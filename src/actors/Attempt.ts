@@ -10,6 +10,7 @@ import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
+import { SourceError } from "../model/Errors.ts"
 import type { Ledger } from "../model/Ledger.ts"
 import { Limits } from "../model/Limits.ts"
 import type { AnySink } from "../model/Sink.ts"
@@ -17,6 +18,7 @@ import type { EventTimeNode, SourceNode } from "../streams/Plan.ts"
 import { wireChain, type ChainContext } from "./Chain.ts"
 import { coordinate, type CoordinatorEvent, type Ended } from "./Coordinator.ts"
 import type { Inbox } from "./Edge.ts"
+import { guardSource } from "./Guard.ts"
 import { Lanes } from "./Lanes.ts"
 import { OutEdge } from "./OutEdge.ts"
 import { PartitionReader, type ReaderStatus } from "./PartitionReader.ts"
@@ -60,8 +62,9 @@ export const makeAttempt = (
     const fibers = yield* FiberSet.make<unknown, unknown>()
     const built = new Build(o, mailbox)
     for (const node of o.topology.sources) {
-      const source = node.source as ReadySource
+      const source = guardSource(node.source as ReadySource)
       const partitions = yield* source.partitions(new Set())
+      if (new Set(partitions).size !== partitions.length) return yield* Effect.fail(namedTwice(source, partitions))
       for (const partition of partitions) built.addReader(node, source, partition)
       // Barriers need a way through: a source without partitions is one that has ended, or waits for its first (T12).
       if (partitions.length === 0) built.addReader(node, withoutRows(source, built.firstOf(node)), nonePartition)
@@ -94,7 +97,7 @@ export const makeAttempt = (
       yield* fork(every(Limits.idleCheckMs, () => Effect.sync(() => built.tick())))
       yield* fork(Effect.andThen(o.drain, Effect.andThen(Queue.offer(mailbox, { tag: "drain" }), Effect.never)))
       for (const node of o.topology.sources) {
-        if (node.source.features.dynamicPartitions) yield* fork(discover(node, node.source as ReadySource))
+        if (node.source.features.dynamicPartitions) yield* fork(discover(node, guardSource(node.source as ReadySource)))
       }
       const coordinated = coordinate({
         query: o.query,
@@ -123,6 +126,12 @@ const lastCommitted = (o: AttemptOptions): Effect.Effect<number, unknown> =>
 
 /** Stands for a source that has no partitions yet; `(none)` in progress. */
 const nonePartition = "(none)"
+
+const namedTwice = (source: ReadySource, partitions: ReadonlyArray<string>): SourceError => {
+  const twice = partitions.find((partition, i) => partitions.indexOf(partition) !== i)
+  const message = `names partition ${twice} twice, and its rows would count twice: mend the connector`
+  return new SourceError({ connector: source.name, retryable: false, message })
+}
 
 /** What the aggregates of a plan want loaded. */
 const loadsOf = (topology: Topology): ReadonlySet<() => Promise<void>> => {
@@ -292,10 +301,11 @@ class Build {
   }
 
   #lanesOf(node: EventTimeNode): Lanes {
-    let lanes = this.#lanes.get(node)
+    const meeting = this.#o.topology.meetingOf(node)
+    let lanes = this.#lanes.get(meeting)
     if (lanes === undefined) {
-      lanes = new Lanes(node.spec.alignmentDriftMs ?? Limits.alignmentDriftMs)
-      this.#lanes.set(node, lanes)
+      lanes = new Lanes(meeting.spec.alignmentDriftMs ?? Limits.alignmentDriftMs)
+      this.#lanes.set(meeting, lanes)
     }
     return lanes
   }

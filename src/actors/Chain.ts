@@ -170,6 +170,9 @@ const project = (row: unknown, columns: ReadonlyArray<string>): unknown => {
   return out
 }
 
+const effectOf = (given: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> =>
+  Effect.isEffect(given) ? given : Effect.die(new TypeError(`${textOf(given)} is no Effect`))
+
 /** Leaves its chunks to be run as effects; the step is not done before they are (rule T13). */
 const effectOperator = (task: Task, node: MapEffectNode, name: string, next: ChunkTarget): ChunkTarget => {
   const counters = task.counters(name)
@@ -182,13 +185,10 @@ const effectOperator = (task: Task, node: MapEffectNode, name: string, next: Chu
     const out: Array<unknown> = []
     const from: Array<number> = []
     const one = (row: unknown, i: number): Effect.Effect<void, unknown> => {
-      const attempted = Effect.suspend(() => {
-        try {
-          return run(row)
-        } catch (cause) {
-          return node.onError === "restart" ? task.failure(new OperatorFailure(name, chunk, i, cause)) : Effect.fail(cause)
-        }
-      })
+      // A function that throws, an effect that dies and a value that is no effect are all user code that failed.
+      const attempted = Effect.catchDefect(Effect.suspend(() => effectOf(run(row))), (cause) =>
+        node.onError === "restart" ? task.failure(new OperatorFailure(name, chunk, i, cause)) : Effect.fail(cause)
+      )
       if (node.onError === "restart") return Effect.map(attempted, (value) => done(i, value))
       return Effect.map(Effect.result(attempted), (result) => {
         if (Result.isSuccess(result)) return done(i, result.success)

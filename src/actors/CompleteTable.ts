@@ -42,4 +42,9 @@ export class CompleteTable {
     this.#changed = false
     return [...this.#rows.values()].map(({ row }) => row)
   }
+
+  /** Takes rows out that the sink has refused, so that they are not offered again: they are dead. */
+  refuse(rows: ReadonlySet<unknown>): void {
+    for (const [key, kept] of this.#rows) if (rows.has(kept.row)) this.#rows.delete(key)
+  }
 }

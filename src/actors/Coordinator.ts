@@ -3,8 +3,9 @@
  * ledger (L4), and commits the sinks. A pure book (`EpochBook`) keeps what has been reported; the fiber moves it on.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
-import { QueryError } from "../model/Errors.ts"
+import { QueryError, SinkError } from "../model/Errors.ts"
 import { addBalances, imbalances, type Ledger, type OperatorBalance } from "../model/Ledger.ts"
 import type { Prepared } from "../model/Sink.ts"
 import type { Edge } from "./Edge.ts"
@@ -78,7 +79,7 @@ export const coordinate = (o: CoordinatorOptions): Effect.Effect<Ended, unknown>
       }
       const ledger = ledgerOf(epoch, reports.values())
       yield* checkLedger(o.query, ledger)
-      yield* commitAll(o.sinks, reports.values())
+      yield* commitAll(o.query, o.sinks, reports.values())
       o.onEpoch(ledger)
       epoch++
     })
@@ -118,18 +119,28 @@ const checkLedger = (query: string, ledger: Ledger): Effect.Effect<void, QueryEr
   )
 }
 
-/** Commits what every sink prepared; safe to repeat (C2). */
-const commitAll = (sinks: ReadonlyArray<SinkStage>, reports: Iterable<Report>): Effect.Effect<void, unknown> => {
+/**
+ * Commits what every sink prepared; safe to repeat (C2). An interruption does not tear a commit that has begun, nor wait
+ * for one that never ends: it is left behind.
+ */
+const commitAll = (
+  query: string,
+  sinks: ReadonlyArray<SinkStage>,
+  reports: Iterable<Report>
+): Effect.Effect<void, unknown> => {
   const prepared = new Map<string, Prepared>()
-  for (const report of reports) if (report.prepared !== undefined) prepared.set(report.prepared.writer, report.prepared)
-  return Effect.uninterruptible(
-    Effect.forEach(
-      sinks,
-      (stage) => {
-        const mine = prepared.get(stage.name)
-        return mine === undefined ? Effect.void : stage.sink.commit(mine)
-      },
-      { discard: true }
-    )
-  )
+  for (const { prepared: mine } of reports) if (mine !== undefined) prepared.set(mine.writer, mine)
+  const commit = (stage: SinkStage): Effect.Effect<void, unknown> => {
+    const mine = prepared.get(stage.name)
+    return mine === undefined ? Effect.fail(unprepared(query, stage)) : stage.sink.commit(mine)
+  }
+  const all = Effect.forEach(sinks, commit, { discard: true })
+  return Effect.flatMap(Effect.forkDetach(all), Fiber.join)
 }
+
+const unprepared = (query: string, stage: SinkStage): SinkError =>
+  new SinkError({
+    connector: stage.sink.name,
+    retryable: false,
+    message: `prepared nothing in the name of writer ${stage.name} of ${query}, so it could not be committed: mend the connector`
+  })

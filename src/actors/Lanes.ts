@@ -1,5 +1,5 @@
 /**
- * What the readers of one timed stream know of each other: watermarks, idleness (T7), alignment (T14), and where a
+ * What the readers of timed streams that meet know of each other: watermarks, idleness (T7), alignment (T14), and where a
  * partition that appears later starts (T12). Shared by the readers of one process; touched only between messages.
  */
 
@@ -15,6 +15,8 @@ interface Lane {
 export class Lanes {
   readonly #driftMs: number
   readonly #lanes: Array<Lane> = []
+  /** The first watermark that any reader had; Infinity before. */
+  #first = Infinity
 
   constructor(driftMs: number) {
     this.#driftMs = driftMs
@@ -35,6 +37,7 @@ export class Lanes {
   report(lane: number, watermark: number): void {
     const mine = this.#lanes[lane]
     if (watermark === mine.watermark) return
+    if (this.#first === Infinity) this.#first = watermark
     mine.watermark = watermark
     this.#resumeOthers()
   }
@@ -67,12 +70,15 @@ export class Lanes {
     return min === Infinity ? -Infinity : min
   }
 
-  /** T14: further ahead of the slowest active reader than the drift. Readers without a watermark yet do not count. */
+  /**
+   * T14: further ahead of the slowest active reader than the drift. A reader without a watermark yet counts as standing
+   * where the first of all began, so that the others cannot run away before it speaks or is found idle.
+   */
   isAhead(lane: number): boolean {
     let min = Infinity
     for (const other of this.#lanes) {
-      if (other.idle || other.ended || other.watermark === -Infinity) continue
-      if (other.watermark < min) min = other.watermark
+      if (other.idle || other.ended) continue
+      min = Math.min(min, other.watermark === -Infinity ? this.#first : other.watermark)
     }
     return this.#lanes[lane].watermark - min > this.#driftMs
   }

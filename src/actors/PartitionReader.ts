@@ -23,6 +23,7 @@ import { OperatorFailure } from "../streams/Stateless.ts"
 import { takeBadInput } from "./BadInput.ts"
 import type { Chain } from "./Chain.ts"
 import { Inbox, type Edge } from "./Edge.ts"
+import { pullThrew } from "./Guard.ts"
 import { PartitionTime, type TimedBranch } from "./PartitionTime.ts"
 import { Data, type Message, type Sized } from "./Message.ts"
 import type { Report, Task } from "./Task.ts"
@@ -181,24 +182,22 @@ export class PartitionReader {
         this.#askedAt = this.#clock.currentTimeMillisUnsafe()
         const chunk = yield* cursor.pull(demand)
         this.#askedAt = undefined
-        if (chunk.length > Limits.chunkRowsMax) return yield* Effect.fail(this.#tooMany(chunk.length))
+        const wrong = wrongChunk(chunk)
+        if (wrong !== undefined) return yield* Effect.fail(this.#broken(wrong))
         const data = new Data(new Pulled(chunk))
         if (!this.#pulled.tryOffer(data)) yield* this.#pulled.offer(data)
       }
     })
-    return Effect.catchCause(pulling, (cause) => {
+    const guarded = Effect.catchDefect(pulling, pullThrew(this.#o.source, this.#o.partition))
+    return Effect.catchCause(guarded, (cause) => {
       this.#askedAt = undefined
       return isDone(cause) ? this.#pulled.offer({ tag: "end" }) : Effect.failCause(cause)
     })
   }
 
-  #tooMany(rows: number): SourceError {
-    return new SourceError({
-      connector: this.status.source,
-      partition: this.status.partition,
-      retryable: false,
-      message: `a pull returned ${rows} rows where at most ${this.#o.chunkRows} were asked for: mend the connector`
-    })
+  #broken(what: string): SourceError {
+    const { source, partition } = this.status
+    return new SourceError({ connector: source, partition, retryable: false, message: `${what}: mend the connector` })
   }
 
   /** One chunk through the operators; what is left to run, if anything. */
@@ -313,6 +312,16 @@ export class PartitionReader {
       return Option.isNone(end) || at === undefined || end.value === at
     })
   }
+}
+
+/** How a chunk breaks the contract, if it does. */
+const wrongChunk = (chunk: SourceChunk<unknown>): string | undefined => {
+  const { length, rows, columns } = chunk
+  if (!Number.isSafeInteger(length) || length < 0) return `a pull returned a chunk of length ${String(length)}`
+  if (length > Limits.chunkRowsMax) return `a pull returned ${length} rows, of at most ${Limits.chunkRowsMax}`
+  if (rows === undefined && columns === undefined && length > 0) return "a pull returned neither rows nor columns"
+  if (rows !== undefined && rows.length !== length) return `a pull returned ${rows.length} rows and said ${length}`
+  return undefined
 }
 
 const isDone = (cause: Cause.Cause<unknown>): boolean =>

@@ -9,7 +9,7 @@ import type { Trigger } from "../streams/Trigger.ts"
 
 /** Options of `Query.run` and `Query.start`; only the name is required. */
 export interface QueryOptions<in E = never, out SR = never> {
-  /** 1 to 128 of `A-Z a-z 0-9 . _ -`; unique in the process, stable across restarts. */
+  /** 1 to 128 of `A-Z a-z 0-9 . _ -`; the same after a restart. Queries of one checkpoint store should not share a name. */
   readonly name: string
   /** When and how often to restart after a failure; default: not at all. A restart reads the input from its start. */
   readonly restart?: Schedule.Schedule<unknown, E | QueryError, never, SR>

@@ -2,11 +2,12 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
 import { deadLettersOf } from "../checkpoint/DeadLetters.ts"
 import type { DeadLetter } from "../model/DeadLetter.ts"
-import type { QueryError, StoreError } from "../model/Errors.ts"
+import { QueryError, type StoreError } from "../model/Errors.ts"
 import type { Pipeline } from "../streams/Pipeline.ts"
 import { progressOf, type QueryProgress } from "./Progress.ts"
 import { type QueryOptions, settingsOf } from "./QueryOptions.ts"
@@ -49,8 +50,10 @@ export const start = <E, R, SR = never>(
     const drain = Effect.gen(function* () {
       yield* query.drain
       const exit = yield* Effect.timeoutOption(Fiber.await(fiber), Duration.millis(drainTimeoutMs))
-      if (exit._tag === "None") yield* Fiber.interrupt(fiber)
-      return yield* result
+      if (Option.isSome(exit)) return yield* result
+      yield* Effect.forkDetach(Fiber.interrupt(fiber))
+      const message = `query ${options.name} had not drained after ${drainTimeoutMs} ms and was interrupted; what its last epoch did not commit is lost to its sinks`
+      return yield* Effect.fail(new QueryError({ reason: "DrainTimeout", query: options.name, message }))
     })
     return { name: options.name, await: result, drain, progress: Effect.sync(() => progressOf(query.state)) }
   }) as Effect.Effect<QueryHandle<E>, QueryError, R | SR | CheckpointStore | Scope.Scope>

@@ -133,7 +133,13 @@ export class SinkWriter {
       const rows = this.#table?.take(this.#watermark, this.#nowMs)
       if (rows !== undefined) {
         const dead = yield* writer.write({ rows })
-        if (dead.length > 0) yield* this.#refused({ rows }, dead)
+        if (dead.length > 0) {
+          // They counted as written when the table took them.
+          this.status.written -= dead.length
+          this.status.dead += dead.length
+          this.#table?.refuse(new Set(dead.map((row) => rows[row.before])))
+          yield* this.#refused({ rows }, dead)
+        }
       }
       const prepared = yield* writer.prepare(epoch)
       const { received, written, dead } = this.status

@@ -7,8 +7,9 @@
 import type { OptionProblem } from "../model/Errors.ts"
 import type { AnySink, Mode, Sink } from "../model/Sink.ts"
 import type { Source } from "../model/Source.ts"
+import { guardSink } from "./Guard.ts"
 import { factsOf, inputsOf } from "../streams/PlanFacts.ts"
-import type { DedupeNode, PlanNode, QueryPlan, RunningNode, SinkNode, SourceNode, WindowNode } from "../streams/Plan.ts"
+import type { DedupeNode, EventTimeNode, PlanNode, QueryPlan, RunningNode, SinkNode, SourceNode, WindowNode } from "../streams/Plan.ts"
 
 /** A sink with its requirements met: fibers inherit the services of the query. */
 export type ReadySink = Sink<unknown, Mode, unknown, never>
@@ -40,6 +41,8 @@ export interface Topology {
   /** The stage of an output node, of a late sink, or of a source's (else the query's) dead letters. */
   readonly stageOf: (at: SinkNode | AnySink) => SinkStage
   readonly dead: SinkStage
+  /** Timed streams that meet somewhere downstream share idleness and alignment (T7, T14): one of them stands for all. */
+  readonly meetingOf: (node: EventTimeNode) => EventTimeNode
   /** Some aggregate breaks ties by the total order, so rows carry their place in it. */
   readonly needsOrder: boolean
   readonly problems: ReadonlyArray<OptionProblem>
@@ -129,6 +132,7 @@ export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
     nameOf: (node) => names.get(node) ?? node.kind,
     stageOf: (at) => stages.get(at) ?? dead,
     dead,
+    meetingOf: meetings(order),
     needsOrder: order.some(
       (node) => (node.kind === "window" || node.kind === "running") && node.aggregates.some((a) => a.spec.needsOrder)
     ),
@@ -136,10 +140,32 @@ export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
   }
 }
 
+/** Joins the timed streams above each node into one group. */
+const meetings = (order: ReadonlyArray<PlanNode>): ((node: EventTimeNode) => EventTimeNode) => {
+  const parent = new Map<EventTimeNode, EventTimeNode>()
+  const find = (node: EventTimeNode): EventTimeNode => {
+    const up = parent.get(node) ?? node
+    return up === node ? node : find(up)
+  }
+  /** One timed stream above each node visited so far; inputs come before the nodes that read them. */
+  const above = new Map<PlanNode, EventTimeNode>()
+  for (const node of order) {
+    if (node.kind === "withEventTime") above.set(node, node)
+    for (const input of inputsOf(node)) {
+      const theirs = above.get(input)
+      if (theirs === undefined) continue
+      const mine = above.get(node)
+      if (mine === undefined) above.set(node, theirs)
+      else if (node.kind !== "withEventTime" && find(mine) !== find(theirs)) parent.set(find(theirs), find(mine))
+    }
+  }
+  return find
+}
+
 const outputStage = (name: string, node: SinkNode): SinkStage => ({
   name,
   role: "output",
-  sink: node.sink as unknown as ReadySink,
+  sink: guardSink(node.sink as unknown as ReadySink),
   mode: node.mode,
   identity: factsOf(node.input).identity ?? [],
   keepMs: node.keepMs
@@ -148,7 +174,7 @@ const outputStage = (name: string, node: SinkNode): SinkStage => ({
 const sideStage = (name: string, role: "late" | "dead", sink: AnySink): SinkStage => ({
   name,
   role,
-  sink: sink as unknown as ReadySink,
+  sink: guardSink(sink as unknown as ReadySink),
   mode: "append",
   identity: [],
   keepMs: undefined

@@ -54,6 +54,7 @@ export type QueryErrorReason =
   | "LedgerImbalance"
   | "UserCode"
   | "DeadLetterRefused"
+  | "DrainTimeout"
 
 /** The engine's own failure. `reason` is for programs, `message` for people. */
 export class QueryError extends Data.TaggedError("QueryError")<{

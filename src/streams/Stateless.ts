@@ -2,6 +2,7 @@
  * The fused operators: they take a chunk, count what becomes of its rows, and push chunks on, in one synchronous step.
  * An operator runs in the fiber of the actor before it; only keyed operators and sinks have fibers of their own.
  */
+import { Limits } from "../model/Limits.ts"
 import { ordinalAt, RowChunk, laneAt, subAt } from "../model/RowChunk.ts"
 import type { DeadReason } from "../model/DeadLetter.ts"
 import type { Counters } from "./Counters.ts"
@@ -82,6 +83,9 @@ export const filterOperator = (
   }
 })
 
+/** Outputs of one row that keep a place of their own in the total order, also when flatMaps follow on each other. */
+const outputsPerRowMax = 2 ** 21
+
 /** The input is forwarded, its outputs are new rows of the next edge (rule L1), told apart by their index. */
 export const flatMapOperator = (
   operator: string,
@@ -95,21 +99,33 @@ export const flatMapOperator = (
     const from: Array<number> = []
     const subs: Array<number> = []
     let i = 0
-    try {
-      for (; i < n; i++) {
-        let sub = subAt(chunk.order, i) * 65_536
+    // However many outputs a row has, no chunk grows beyond its bound.
+    const flush = (upTo: number): void => {
+      for (let at = 0; at < upTo; at += Limits.chunkRowsTarget) {
+        const to = Math.min(upTo, at + Limits.chunkRowsTarget)
+        const picked = Int32Array.from(from.slice(at, to))
+        next.push(chunk.pick(picked, to - at, out.slice(at, to), Float64Array.from(subs.slice(at, to))))
+      }
+      out.splice(0, upTo)
+      from.splice(0, upTo)
+      subs.splice(0, upTo)
+    }
+    for (; i < n; i++) {
+      let sub = subAt(chunk.order, i) * outputsPerRowMax
+      try {
         for (const row of f(rows[i])) {
           out.push(row)
           from.push(i)
           subs.push(sub++)
         }
+      } catch (cause) {
+        throw new OperatorFailure(operator, chunk, i, cause)
       }
-    } catch (cause) {
-      throw new OperatorFailure(operator, chunk, i, cause)
+      if (out.length >= Limits.chunkRowsTarget) flush(out.length)
     }
     counters.in += n
     counters.forwarded += n
-    if (out.length > 0) next.push(chunk.pick(Int32Array.from(from), out.length, out, Float64Array.from(subs)))
+    flush(out.length)
   }
 })
 

@@ -35,7 +35,7 @@ const time = (option: string, given: TimeOptions): Window<"time"> => {
   const sizeMs = ms("size", given.size, 1)
   const slideMs = "every" in given ? ms("every", given.every, 1) : sizeMs
   const offsetMs = given.offset === undefined ? 0 : ms("offset", given.offset, 0)
-  if (sizeMs / slideMs > Limits.windowsPerRowMax) {
+  if (problems.length === 0 && sizeMs / slideMs > Limits.windowsPerRowMax) {
     const value = `${sizeMs} ms every ${slideMs} ms`
     const fix = `puts each row into ${Math.ceil(sizeMs / slideMs)} windows, of at most ${Limits.windowsPerRowMax}: let windows start less often`
     problems.push({ option: `${option}.every`, value, fix })

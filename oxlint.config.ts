@@ -114,6 +114,7 @@ export default defineConfig({
     "unicorn/no-useless-spread": "off",
     // laws assert by `fc.assert`, suites are driven by tables, and `expect` takes a second argument: the case
     "vitest/expect-expect": "off",
+    "vitest/no-standalone-expect": "off",
     "vitest/valid-title": "off",
     "vitest/valid-expect": ["error", { maxArgs: 2 }],
     "vitest/require-to-throw-message": "off",

@@ -11,9 +11,17 @@ const folder = mkdtempSync("examples/.start-")
 const importsOnly = `${folder}/imports.ts`
 const memory = `${folder}/memory.mjs`
 try {
-  const imports = readFileSync(example, "utf8").split("\n").filter((line) => line.startsWith("import "))
-  writeFileSync(importsOnly, [...imports.map((line) => line.replace(/^import .* from /, "import ")), 'console.log("ready")'].join("\n"))
-  writeFileSync(memory, 'process.on("exit", () => console.error(JSON.stringify({ rss_mb: process.resourceUsage().maxRSS / 1024 })))')
+  const imports = readFileSync(example, "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith("import "))
+  writeFileSync(
+    importsOnly,
+    [...imports.map((line) => line.replace(/^import .* from /, "import ")), 'console.log("ready")'].join("\n")
+  )
+  writeFileSync(
+    memory,
+    'process.on("exit", () => console.error(JSON.stringify({ rss_mb: process.resourceUsage().maxRSS / 1024 })))'
+  )
   const first: Array<number> = []
   const imported: Array<number> = []
   for (let round = 0; round < 9; round++) {

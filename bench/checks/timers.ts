@@ -52,5 +52,7 @@ if (process.argv[2] === "idle") {
     idle.on("message", resolve)
     idle.send("stop")
   })
-  verdict({ check: "timers", busy, control }, [[`5 ms timer at most 20 ms late at p99.9: ${busy["p99.9"]} ms`, busy["p99.9"] <= 20]])
+  verdict({ check: "timers", busy, control }, [
+    [`5 ms timer at most 20 ms late at p99.9: ${busy["p99.9"]} ms`, busy["p99.9"] <= 20]
+  ])
 }

@@ -17,8 +17,6 @@ export const runFibers = async (events: number, parallelism: number): Promise<W1
     })),
     EventStream.to(checkSink(check))
   )
-  await Effect.runPromise(
-    Query.run(pipeline, { name: "w1", parallelism }).pipe(Effect.provide(Checkpoint.layerMemory))
-  )
+  await Effect.runPromise(Query.run(pipeline, { name: "w1", parallelism }).pipe(Effect.provide(Checkpoint.layerMemory)))
   return check
 }

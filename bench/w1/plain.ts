@@ -44,7 +44,13 @@ export const runPlain = (events: number, parallelism: number, chunkRows = 1024):
   })
   const spec = (node.input.input as EventTimeNode).spec
   const readers = Array.from({ length: partitions }, (_, p) => {
-    const exchange = new KeyedExchange({ key: node.input.columns, aggregates, receivers: parallelism, needsRows: false, needsOrder: false })
+    const exchange = new KeyedExchange({
+      key: node.input.columns,
+      aggregates,
+      receivers: parallelism,
+      needsRows: false,
+      needsOrder: false
+    })
     const generator = new WatermarkGenerator(spec, false)
     const target = {
       push: (chunk: RowChunk): void => {
@@ -54,7 +60,14 @@ export const runPlain = (events: number, parallelism: number, chunkRows = 1024):
         })
       }
     }
-    const operator = eventTimeOperator("time", generator, new Counters(), () => 0, () => undefined, target)
+    const operator = eventTimeOperator(
+      "time",
+      generator,
+      new Counters(),
+      () => 0,
+      () => undefined,
+      target
+    )
     return { generator, operator, at: 0, total: eventsOf(p, events) }
   })
   let open = true

@@ -55,7 +55,11 @@ export interface AttemptStatus {
 /** Builds an attempt in the present scope. `run` then runs it to its end. */
 export const makeAttempt = (
   o: AttemptOptions
-): Effect.Effect<{ readonly status: AttemptStatus; readonly run: Effect.Effect<Ended, unknown> }, unknown, Scope.Scope> =>
+): Effect.Effect<
+  { readonly status: AttemptStatus; readonly run: Effect.Effect<Ended, unknown> },
+  unknown,
+  Scope.Scope
+> =>
   Effect.gen(function* () {
     for (const load of loadsOf(o.topology)) yield* Effect.promise(load)
     const mailbox = yield* Queue.unbounded<CoordinatorEvent>()
@@ -183,7 +187,8 @@ class Build {
       if (writer.stage.role !== "dead") writer.task.setDead(this.#edge(writer.task, this.#writer(o.topology.dead)))
     }
     for (const node of o.topology.keyed) this.#addStage(node)
-    for (const node of o.topology.keyed) for (const instance of this.stages.get(node) ?? []) this.#wireStage(node, instance)
+    for (const node of o.topology.keyed)
+      for (const instance of this.stages.get(node) ?? []) this.#wireStage(node, instance)
     this.status = {
       readers: this.#readerStatus,
       sinks: this.writers.map((w) => w.status),
@@ -238,7 +243,14 @@ class Build {
     task.setDead(this.#edge(task, this.#writer(topology.dead)))
     const keepsLate = node.kind !== "running" && node.late.kind === "to" ? node.late.sink : undefined
     const late = keepsLate === undefined ? undefined : this.#edge(task, this.#writer(topology.stageOf(keepsLate)))
-    instance.wire(wireChain(task, node, this.#context(task, false, () => 0)), late)
+    instance.wire(
+      wireChain(
+        task,
+        node,
+        this.#context(task, false, () => 0)
+      ),
+      late
+    )
   }
 
   #context(task: Task, hasAppendTime: boolean, now: () => number): ChainContext {
@@ -284,10 +296,15 @@ class Build {
     const dead: AnySink | undefined = source.deadLetters
     const stage = dead === undefined ? topology.dead : topology.stageOf(dead)
     task.setDead(this.#edge(task, this.#writer(stage)))
-    const chain = wireChain(task, node, this.#context(task, source.features.appendTime, () => reader.nowMs))
+    const chain = wireChain(
+      task,
+      node,
+      this.#context(task, source.features.appendTime, () => reader.nowMs)
+    )
     const branches = chain.generators.map(({ node: timed, generator }): TimedBranch => {
       const lanes = this.#lanesOf(timed)
-      const whenQuiet = timed.spec.whenQuiet ?? (source.features.bounded || !source.features.appendTime ? "hold" : "followClock")
+      const whenQuiet =
+        timed.spec.whenQuiet ?? (source.features.bounded || !source.features.appendTime ? "hold" : "followClock")
       return {
         generator,
         lanes,

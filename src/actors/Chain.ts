@@ -8,7 +8,15 @@ import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
 import { textOf } from "../model/Text.ts"
 import { dealById, KeyedExchange, type RefusedRow } from "../streams/Exchange.ts"
 import { factsOf } from "../streams/PlanFacts.ts"
-import type { DedupeNode, EventTimeNode, MapEffectNode, PlanNode, RunningNode, SinkNode, WindowNode } from "../streams/Plan.ts"
+import type {
+  DedupeNode,
+  EventTimeNode,
+  MapEffectNode,
+  PlanNode,
+  RunningNode,
+  SinkNode,
+  WindowNode
+} from "../streams/Plan.ts"
 import {
   type ChunkTarget,
   eventTimeOperator,
@@ -122,8 +130,10 @@ export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Ch
       return (chunk) => exchange.deal(chunk, (receiver, batch) => ports[receiver].stage(batch))
     })
   const dedupePort = (node: DedupeNode, watermark: HasWatermark | undefined): Wired =>
-    port(node, watermark, (ports) => (chunk) =>
-      dealById(chunk, node.id, ports.length, (receiver, part) => ports[receiver].stage(part))
+    port(
+      node,
+      watermark,
+      (ports) => (chunk) => dealById(chunk, node.id, ports.length, (receiver, part) => ports[receiver].stage(part))
     )
 
   return { head: after(root, root.kind === "source" ? undefined : task).target, generators }
@@ -186,8 +196,10 @@ const effectOperator = (task: Task, node: MapEffectNode, name: string, next: Chu
     const from: Array<number> = []
     const one = (row: unknown, i: number): Effect.Effect<void, unknown> => {
       // A function that throws, an effect that dies and a value that is no effect are all user code that failed.
-      const attempted = Effect.catchDefect(Effect.suspend(() => effectOf(run(row))), (cause) =>
-        node.onError === "restart" ? task.failure(new OperatorFailure(name, chunk, i, cause)) : Effect.fail(cause)
+      const attempted = Effect.catchDefect(
+        Effect.suspend(() => effectOf(run(row))),
+        (cause) =>
+          node.onError === "restart" ? task.failure(new OperatorFailure(name, chunk, i, cause)) : Effect.fail(cause)
       )
       if (node.onError === "restart") return Effect.map(attempted, (value) => done(i, value))
       return Effect.map(Effect.result(attempted), (result) => {
@@ -204,7 +216,11 @@ const effectOperator = (task: Task, node: MapEffectNode, name: string, next: Chu
       counters.forwarded += from.length
       if (from.length === 0) return Effect.void
       const order = ordered ? from.map((_, k) => k).sort((a, b) => from[a] - from[b]) : from.map((_, k) => k)
-      const picked = chunk.pick(Int32Array.from(order, (k) => from[k]), from.length, order.map((k) => out[k]))
+      const picked = chunk.pick(
+        Int32Array.from(order, (k) => from[k]),
+        from.length,
+        order.map((k) => out[k])
+      )
       try {
         next.push(picked)
         return Effect.void
@@ -213,7 +229,10 @@ const effectOperator = (task: Task, node: MapEffectNode, name: string, next: Chu
       }
     }
     task.pending.push(
-      Effect.andThen(Effect.forEach(rows, one, { concurrency: node.concurrency, discard: true }), Effect.suspend(finish))
+      Effect.andThen(
+        Effect.forEach(rows, one, { concurrency: node.concurrency, discard: true }),
+        Effect.suspend(finish)
+      )
     )
   }
   return { push }

@@ -22,14 +22,22 @@ const sourceThrew = (source: ReadySource, doing: string, partition?: string) => 
 export const guardSource = (source: ReadySource): ReadySource => ({
   ...source,
   partitions: (known) =>
-    Effect.catchDefect(Effect.suspend(() => source.partitions(known)), sourceThrew(source, "listing partitions")),
+    Effect.catchDefect(
+      Effect.suspend(() => source.partitions(known)),
+      sourceThrew(source, "listing partitions")
+    ),
   open: (partition, from) =>
-    Effect.catchDefect(Effect.suspend(() => source.open(partition, from)), sourceThrew(source, "opening", partition))
+    Effect.catchDefect(
+      Effect.suspend(() => source.open(partition, from)),
+      sourceThrew(source, "opening", partition)
+    )
 })
 
 /** What a pull that threw fails with. */
-export const pullThrew = (source: ReadySource, partition: string): ((defect: unknown) => Effect.Effect<never, SourceError>) =>
-  sourceThrew(source, "reading", partition)
+export const pullThrew = (
+  source: ReadySource,
+  partition: string
+): ((defect: unknown) => Effect.Effect<never, SourceError>) => sourceThrew(source, "reading", partition)
 
 /** The same sink, whose calls fail with `SinkError` where they would throw. */
 export const guardSink = (sink: ReadySink): ReadySink => {

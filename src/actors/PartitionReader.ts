@@ -138,7 +138,7 @@ export class PartitionReader {
           yield* this.#process((message as Data<Pulled>).payload.chunk) ?? Effect.void
           break
         case "end":
-          yield* this.#end
+          yield* this.#ends()
           break
         case "barrier":
           yield* this.#barrier(message.epoch)
@@ -168,7 +168,7 @@ export class PartitionReader {
       for (;;) {
         const message = this.#pulled.poll()
         if (message?.tag === "data") yield* this.#process((message as Data<Pulled>).payload.chunk) ?? Effect.void
-        else if (message?.tag === "end") yield* this.#end
+        else if (message?.tag === "end") yield* this.#ends()
         else if (puller.pollUnsafe() === undefined) yield* this.inbox.wait
         else return
       }
@@ -263,13 +263,15 @@ export class PartitionReader {
     return plain.withRows(out)
   }
 
-  readonly #end = Effect.gen({ self: this }, function* () {
-    this.status.ended = true
-    this.#time.end()
-    this.#o.active()
-    yield* this.task.flush
-    yield* this.task.broadcast({ tag: "end" })
-  })
+  #ends(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function* () {
+      this.status.ended = true
+      this.#time.end()
+      this.#o.active()
+      yield* this.task.flush
+      yield* this.task.broadcast({ tag: "end" })
+    })
+  }
 
   #barrier(epoch: number): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {

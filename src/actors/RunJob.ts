@@ -32,7 +32,10 @@ export const startJob = <N extends string, E, R>(
     Effect.gen(function* () {
       const handles: Array<readonly [string, QueryHandle<unknown>]> = []
       for (const [name, pipeline] of job[JobTypeId].queries) {
-        handles.push([name, yield* start(pipeline, { ...job[JobTypeId].options, name } as QueryOptions<unknown, unknown>)])
+        handles.push([
+          name,
+          yield* start(pipeline, { ...job[JobTypeId].options, name } as QueryOptions<unknown, unknown>)
+        ])
       }
       return Object.fromEntries(handles)
     })
@@ -85,7 +88,13 @@ export const layer = <N extends string, E, R>(
         get: (name) =>
           Object.hasOwn(handles, name)
             ? Effect.succeed(handles[name])
-            : Effect.fail(new QueryError({ reason: "InvalidPipeline", query: name, message: `no query is named ${name}: there are ${Object.keys(handles).join(", ")}` })),
+            : Effect.fail(
+                new QueryError({
+                  reason: "InvalidPipeline",
+                  query: name,
+                  message: `no query is named ${name}: there are ${Object.keys(handles).join(", ")}`
+                })
+              ),
         list: Effect.succeed(all),
         failure: Deferred.await(failed)
       })

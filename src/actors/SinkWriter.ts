@@ -33,7 +33,7 @@ export class SinkWriter {
   readonly stage: SinkStage
   readonly status: SinkStatus
   readonly #report: (report: Report) => Effect.Effect<void>
-  readonly #ended: Effect.Effect<void>
+  readonly #tellEnded: () => Effect.Effect<void>
   readonly #alignment: Alignment
   readonly #table: CompleteTable | undefined
   #watermark = -Infinity
@@ -49,7 +49,7 @@ export class SinkWriter {
     this.stage = stage
     this.status = { name: stage.name, role: stage.role, received: 0, written: 0, dead: 0 }
     this.#report = report
-    this.#ended = ended
+    this.#tellEnded = () => ended
     this.#alignment = new Alignment(this.inbox)
     this.#table = stage.mode === "complete" ? new CompleteTable(stage.identity, stage.keepMs ?? Infinity) : undefined
   }
@@ -78,7 +78,7 @@ export class SinkWriter {
           break
         case "end":
           if (this.#alignment.end(edge)) {
-            yield* this.#ended
+            yield* this.#tellEnded()
             yield* this.task.broadcast({ tag: "end" })
           }
           break

@@ -52,11 +52,7 @@ export interface SupervisedQuery {
   readonly run: Effect.Effect<QuerySummary, unknown>
 }
 
-const finalReasons: ReadonlySet<QueryErrorReason> = new Set([
-  "InvalidPipeline",
-  "LedgerImbalance",
-  "DeadLetterRefused"
-])
+const finalReasons: ReadonlySet<QueryErrorReason> = new Set(["InvalidPipeline", "LedgerImbalance", "DeadLetterRefused"])
 
 const invalid = (query: string, topology: Topology): QueryError =>
   new QueryError({
@@ -139,7 +135,8 @@ const restarting = (
       const error = Cause.findErrorOption(exit.cause)
       // Interruptions and defects of tidemark are not for a schedule to mend.
       if (Option.isNone(error)) return yield* Effect.failCause(exit.cause)
-      if (error.value instanceof QueryError && finalReasons.has(error.value.reason)) return yield* Effect.failCause(exit.cause)
+      if (error.value instanceof QueryError && finalReasons.has(error.value.reason))
+        return yield* Effect.failCause(exit.cause)
       const now = yield* Clock.currentTimeMillis
       while (times.length > 0 && now - times[0] > settings.restartsWithinMs) times.shift()
       times.push(now)

@@ -1,5 +1,5 @@
 /** Results as an Effect `Stream`: rows as they come, with the stream's backpressure on the query. */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"

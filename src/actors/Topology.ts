@@ -9,7 +9,16 @@ import type { AnySink, Mode, Sink } from "../model/Sink.ts"
 import type { Source } from "../model/Source.ts"
 import { guardSink } from "./Guard.ts"
 import { factsOf, inputsOf } from "../streams/PlanFacts.ts"
-import type { DedupeNode, EventTimeNode, PlanNode, QueryPlan, RunningNode, SinkNode, SourceNode, WindowNode } from "../streams/Plan.ts"
+import type {
+  DedupeNode,
+  EventTimeNode,
+  PlanNode,
+  QueryPlan,
+  RunningNode,
+  SinkNode,
+  SourceNode,
+  WindowNode
+} from "../streams/Plan.ts"
 
 /** A sink with its requirements met: fibers inherit the services of the query. */
 export type ReadySink = Sink<unknown, Mode, unknown, never>
@@ -99,7 +108,8 @@ export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
     if (known !== undefined) return known
     // Outputs come first and keep their names, such as "dead"; a writer's name must be its own.
     let stage = made
-    for (let n = 2; sinks.some((other) => other.name === stage.name); n++) stage = { ...made, name: `${made.name}-${n}` }
+    for (let n = 2; sinks.some((other) => other.name === stage.name); n++)
+      stage = { ...made, name: `${made.name}-${n}` }
     stages.set(key, stage)
     sinks.push(stage)
     problems.push(...(stage.sink.problems ?? []))
@@ -217,7 +227,11 @@ const checkShared = (plan: QueryPlan, problems: Array<OptionProblem>): void => {
   for (const { name, sink } of plan.outputs) {
     const other = seen.get(sink.sink)
     if (other !== undefined && !sink.sink.features.multiWriter) {
-      problems.push({ option: `output ${name}`, value: sink.sink.name, fix: `is also the sink of output ${other}: give each its own` })
+      problems.push({
+        option: `output ${name}`,
+        value: sink.sink.name,
+        fix: `is also the sink of output ${other}: give each its own`
+      })
     }
     seen.set(sink.sink, name)
   }

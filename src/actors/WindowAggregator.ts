@@ -34,7 +34,10 @@ const dedupeOperator = (node: DedupeNode, ordered: boolean, counters: Counters):
   const { field, get } = node.id
   const id = get ?? ((row: unknown) => fieldOf(row, field as string))
   const late = node.late.kind === "to" ? "output" : node.late.kind
-  return new DedupeState({ id, horizonMs: node.horizonMs, allowedLatenessMs: node.allowedLatenessMs, late, ordered }, counters)
+  return new DedupeState(
+    { id, horizonMs: node.horizonMs, allowedLatenessMs: node.allowedLatenessMs, late, ordered },
+    counters
+  )
 }
 
 const aggregateOperator = (
@@ -90,7 +93,11 @@ export class WindowAggregator {
     this.task = task
     this.#report = report
     this.#alignment = new Alignment(this.inbox)
-    const operator = keyedOperator(node, ordered, task.counters(name, () => this.operator.held()))
+    const operator = keyedOperator(
+      node,
+      ordered,
+      task.counters(name, () => this.operator.held())
+    )
     this.operator = operator as unknown as KeyedOperator<never>
     this.#output = {
       emit: (chunk) => this.#chain?.head.push(chunk),
@@ -166,10 +173,7 @@ export class WindowAggregator {
   }
 
   /** Lets the operator emit up to a watermark, part by part, each sent before the next is made; then `after`. */
-  #emit(
-    watermark: number,
-    after: () => Effect.Effect<void> | undefined
-  ): Effect.Effect<void, unknown> | undefined {
+  #emit(watermark: number, after: () => Effect.Effect<void> | undefined): Effect.Effect<void, unknown> | undefined {
     let done = false
     return this.task.step(
       () => {

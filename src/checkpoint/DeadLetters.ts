@@ -60,7 +60,14 @@ export const deadLettersOf = (
         if (line === "") continue
         const letter = yield* Effect.try({
           try: () => JSON.parse(line) as DeadLetter,
-          catch: (cause) => new StoreError({ store: objects.name, name, operation: "get", message: "is not a file of dead letters", cause })
+          catch: (cause) =>
+            new StoreError({
+              store: objects.name,
+              name,
+              operation: "get",
+              message: "is not a file of dead letters",
+              cause
+            })
         })
         letters.push(letter)
       }

@@ -49,12 +49,7 @@ export interface OptionProblem {
 export const renderProblem = (p: OptionProblem): string => `${p.option}: ${p.value}: ${p.fix}`
 
 /** Why a query could not start or had to stop, when it was not its source, sink or user code that failed. */
-export type QueryErrorReason =
-  | "InvalidPipeline"
-  | "LedgerImbalance"
-  | "UserCode"
-  | "DeadLetterRefused"
-  | "DrainTimeout"
+export type QueryErrorReason = "InvalidPipeline" | "LedgerImbalance" | "UserCode" | "DeadLetterRefused" | "DrainTimeout"
 
 /** The engine's own failure. `reason` is for programs, `message` for people. */
 export class QueryError extends Data.TaggedError("QueryError")<{

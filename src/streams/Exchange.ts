@@ -55,7 +55,11 @@ const inputOf = (chunk: RowChunk, input: AggregateInput, refuse: (i: number, det
   return numbers
 }
 
-const mixedOf = (values: ReadonlyArray<unknown>, label: string, refuse: (i: number, detail: string) => void): Column => {
+const mixedOf = (
+  values: ReadonlyArray<unknown>,
+  label: string,
+  refuse: (i: number, detail: string) => void
+): Column => {
   const out = values.slice()
   for (let i = 0; i < out.length; i++) {
     const v = out[i]
@@ -219,8 +223,7 @@ export class KeyedExchange {
 }
 
 const sameInput = (a: AggregateInput, b: AggregateInput): boolean =>
-  a.type === b.type &&
-  (a.value === b.value || (a.value?.field !== undefined && a.value.field === b.value?.field))
+  a.type === b.type && (a.value === b.value || (a.value?.field !== undefined && a.value.field === b.value?.field))
 
 const gather = (from: Float64Array, pick: Int32Array): Float64Array => {
   const out = new Float64Array(pick.length)

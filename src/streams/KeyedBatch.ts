@@ -108,12 +108,7 @@ export interface OperatorOutput {
 }
 
 /** The order of a batch as columns, for aggregates that break ties by it. */
-export const batchOrder = (
-  times: Float64Array,
-  order: RowOrder,
-  n: number,
-  at: (j: number) => number
-): BatchOrder => {
+export const batchOrder = (times: Float64Array, order: RowOrder, n: number, at: (j: number) => number): BatchOrder => {
   const lanes = new Array<string | number>(n)
   const ordinals = new Float64Array(n)
   const subs = new Float64Array(n)

@@ -3,7 +3,8 @@
  * An operator runs in the fiber of the actor before it; only keyed operators and sinks have fibers of their own.
  */
 import { Limits } from "../model/Limits.ts"
-import { ordinalAt, RowChunk, laneAt, subAt } from "../model/RowChunk.ts"
+import type { RowChunk } from "../model/RowChunk.ts"
+import { ordinalAt, laneAt, subAt } from "../model/RowChunk.ts"
 import type { DeadReason } from "../model/DeadLetter.ts"
 import type { Counters } from "./Counters.ts"
 import { RowFault } from "./UserCode.ts"
@@ -156,7 +157,8 @@ export const eventTimeOperator = (
     }
     counters.in += chunk.length
     for (const i of timed.untimed) dead(operator, chunk, i, "event-time", "event time is missing or is no instant")
-    for (const i of timed.quarantined) dead(operator, chunk, i, "future-dated", "event time is too far ahead (clock guard)")
+    for (const i of timed.quarantined)
+      dead(operator, chunk, i, "future-dated", "event time is too far ahead (clock guard)")
     counters.dead += timed.untimed.length
     counters.quarantined += timed.quarantined.length
     if (timed.chunk === undefined) return

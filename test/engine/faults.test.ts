@@ -1,17 +1,20 @@
 /** Faults that reviewers found, each as the program that showed it. */
-import { Effect, Option } from "effect"
-import { describe, expect, it } from "vitest"
-import { type Connector, EventStream, Memory, Window } from "tidemark"
+import { Effect, Option, type Scope } from "effect"
+import { describe, expect, it } from "@effect/vitest"
+import { Checkpoint, type Connector, EventStream, Memory, Window } from "tidemark"
 import { Limits } from "../../src/model/Limits.ts"
-import { errorOf, run, runQuery, runScoped, startQuery, until } from "./kit.ts"
+import { errorOf, run, runQuery, startQuery, until } from "./kit.ts"
 
 interface Row {
   readonly at: number
 }
 
+const inMemory = <A, E>(effect: Effect.Effect<A, E, Checkpoint.CheckpointStore | Scope.Scope>) =>
+  Effect.provide(Effect.scoped(effect), Checkpoint.layerMemory)
+
 describe("streams that meet in a union", () => {
-  it("T7: an idle partition of one does not hold the windows of both", () =>
-    runScoped(
+  it.live("T7: an idle partition of one does not hold the windows of both", () =>
+    inMemory(
       Effect.gen(function* () {
         const [a, b] = [Memory.channel<Row>({ name: "a" }), Memory.channel<Row>({ name: "b" })]
         const out = Memory.sink<{ readonly n: number; readonly window_end: number }>()
@@ -39,12 +42,13 @@ describe("streams that meet in a union", () => {
         )
         expect((yield* out.rows)[0]).toMatchObject({ n: 9, window_end: 10 })
       })
-    ))
+    )
+  )
 })
 
 describe("T14: before a partition has spoken", () => {
-  it("the others do not run away", () =>
-    runScoped(
+  it.live("the others do not run away", () =>
+    inMemory(
       Effect.gen(function* () {
         const input = Memory.channel<Row>({ partitions: ["fast", "silent"] })
         const query = yield* startQuery(
@@ -64,9 +68,13 @@ describe("T14: before a partition has spoken", () => {
         const read = (yield* query.progress).rowsIn
         expect(read).toBeLessThanOrEqual(10 + 2)
         yield* input.push("silent", [{ at: 499 }])
-        yield* until("all is read", Effect.map(query.progress, (p) => p.rowsIn === 501))
+        yield* until(
+          "all is read",
+          Effect.map(query.progress, (p) => p.rowsIn === 501)
+        )
       })
-    ))
+    )
+  )
 })
 
 describe("T6: many windows at once", () => {
@@ -171,7 +179,14 @@ describe("L3: complete mode", () => {
           prepare: writer.prepare,
           write: ({ rows }) => {
             const bad = rows.findIndex((row) => row.k === 1)
-            const dead = { before: bad, reason: "sink" as const, detail: "no", place: "", bytes: new Uint8Array(0), truncated: false }
+            const dead = {
+              before: bad,
+              reason: "sink" as const,
+              detail: "no",
+              place: "",
+              bytes: new Uint8Array(0),
+              truncated: false
+            }
             return Effect.as(writer.write({ rows: rows.filter((row) => row.k !== 1) }), bad < 0 ? [] : [dead])
           }
         }))

@@ -13,7 +13,8 @@ export interface TimeWindows {
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b))
 
 /** Floor to a grid of `step` through `offset`; right for times before the epoch (rule T1). */
-export const floorTo = (t: number, step: number, offset: number): number => Math.floor((t - offset) / step) * step + offset
+export const floorTo = (t: number, step: number, offset: number): number =>
+  Math.floor((t - offset) / step) * step + offset
 
 /** The arithmetic of windows of one size and slide; `offsetMs` moves their edges from the epoch. */
 export const timeWindows = (sizeMs: number, slideMs: number, offsetMs: number): TimeWindows => ({

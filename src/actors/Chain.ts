@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
+import { missingService } from "../model/MissingService.ts"
 import { textOf } from "../model/Text.ts"
 import { dealById, KeyedExchange, type RefusedRow } from "../streams/Exchange.ts"
 import { factsOf } from "../streams/PlanFacts.ts"
@@ -198,8 +199,12 @@ const effectOperator = (task: Task, node: MapEffectNode, name: string, next: Chu
       // A function that throws, an effect that dies and a value that is no effect are all user code that failed.
       const attempted = Effect.catchDefect(
         Effect.suspend(() => effectOf(run(row))),
-        (cause) =>
-          node.onError === "restart" ? task.failure(new OperatorFailure(name, chunk, i, cause)) : Effect.fail(cause)
+        (cause) => {
+          if (missingService(cause) !== undefined) return Effect.die(cause)
+          return node.onError === "restart"
+            ? task.failure(new OperatorFailure(name, chunk, i, cause))
+            : Effect.fail(cause)
+        }
       )
       if (node.onError === "restart") return Effect.map(attempted, (value) => done(i, value))
       return Effect.map(Effect.result(attempted), (result) => {

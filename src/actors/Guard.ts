@@ -4,19 +4,18 @@
  */
 import * as Effect from "effect/Effect"
 import { SinkError, SourceError } from "../model/Errors.ts"
+import { missingService } from "../model/MissingService.ts"
 import { textOf } from "../model/Text.ts"
 import type { ReadySink, ReadySource } from "./Topology.ts"
 
-const sourceThrew = (source: ReadySource, doing: string, partition?: string) => (defect: unknown) =>
-  Effect.fail(
-    new SourceError({
-      connector: source.name,
-      ...(partition === undefined ? {} : { partition }),
-      retryable: true,
-      message: `threw while ${doing}: ${textOf(defect)}. Mend the connector`,
-      cause: defect
-    })
-  )
+const sourceThrew =
+  (source: ReadySource, doing: string, partition?: string) =>
+  (defect: unknown): Effect.Effect<never, SourceError> => {
+    if (missingService(defect) !== undefined) return Effect.die(defect)
+    const message = `threw while ${doing}: ${textOf(defect)}. Mend the connector`
+    const where = partition === undefined ? {} : { partition }
+    return Effect.fail(new SourceError({ connector: source.name, ...where, retryable: true, message, cause: defect }))
+  }
 
 /** The same source, whose `partitions` and `open` fail with `SourceError` where they would throw. */
 export const guardSource = (source: ReadySource): ReadySource => ({
@@ -43,6 +42,7 @@ export const pullThrew = (
 export const guardSink = (sink: ReadySink): ReadySink => {
   const guard = <A, R>(doing: string, run: () => Effect.Effect<A, unknown, R>): Effect.Effect<A, unknown, R> =>
     Effect.catchDefect(Effect.suspend(run), (defect) => {
+      if (missingService(defect) !== undefined) return Effect.die(defect)
       const message = `threw while ${doing}: ${textOf(defect)}. Mend the connector`
       return Effect.fail(new SinkError({ connector: sink.name, retryable: true, message, cause: defect }))
     })

@@ -3,6 +3,7 @@
  *
  * Values of `Redacted` show as such, whatever they stand in.
  */
+import { missingService } from "../model/MissingService.ts"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import type { OptionProblem } from "../model/Errors.ts"
@@ -51,12 +52,6 @@ export const describeError = (error: unknown): string => {
 export const problemsOf = (error: unknown): ReadonlyArray<OptionProblem> => {
   const problems: unknown = typeof error === "object" && error !== null ? Reflect.get(error, "problems") : undefined
   return Array.isArray(problems) ? (problems as ReadonlyArray<OptionProblem>) : []
-}
-
-/** The service that an effect asked for and nobody provided, when that is what a defect is. */
-export const missingService = (defect: unknown): string | undefined => {
-  const match = defect instanceof Error ? /^Service not found(?:: (.+))?$/.exec(defect.message) : null
-  return match === null ? undefined : (match[1] ?? "(without a name)")
 }
 
 /** The first thing of a cause that is not an interruption. */

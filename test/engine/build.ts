@@ -67,7 +67,10 @@ const aggregates = (of: never): object => {
     folded: reduce({
       state: Schema.Array(Schema.String),
       zero: () => [],
-      add: (s: ReadonlyArray<string>, row: Row) => [...s, `${String(row.id)}@${String(row.at)}.${row.copy ?? ""}`],
+      add: (s: ReadonlyArray<string>, row: Row) => [
+        ...s,
+        `${String(row.id)}@${String(row.at)}.${row.copy ?? ""}=${String(row.v)}`
+      ],
       result: (s: ReadonlyArray<string>) => s.join(" ")
     })
   }

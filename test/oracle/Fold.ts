@@ -47,7 +47,9 @@ export const foldKey = (rows: ReadonlyArray<Placed>): Record<string, unknown> =>
     last: byTime[byTime.length - 1].row.id ?? null,
     ids: new Set(rows.map((r) => r.row.id)).size,
     merged: rows.reduce((sum, r) => sum + (Number(r.row.v) % 1000), 0),
-    folded: bySlice.map((r) => `${String(r.row.id)}@${String(r.row.at)}.${r.row.copy ?? ""}`).join(" ")
+    folded: bySlice
+      .map((r) => `${String(r.row.id)}@${String(r.row.at)}.${r.row.copy ?? ""}=${String(r.row.v)}`)
+      .join(" ")
   }
 }
 

@@ -152,4 +152,26 @@ describe("laws of the engine", () => {
       { numRuns: runs(100) }
     )
   })
+
+  it("A4: the last complete table, with what it no longer keeps, does not depend on how it came about", async () => {
+    const shape = fc.oneof(windows, fc.constant(undefined))
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(rows(15), { minLength: 1, maxLength: 3 }),
+        shape,
+        fc.nat(5),
+        fc.integer({ min: 1, max: 60 }),
+        fc.array(manner, { minLength: 3, maxLength: 3 }),
+        async (partitions, w, bound, keep, hows) => {
+          const { windows: _, ...job } = jobOf(partitions, { kind: "global" }, bound)
+          const of: Job = w === undefined ? job : { ...job, windows: w }
+          const tables: Array<ReadonlyArray<string>> = []
+          for (const how of hows) tables.push(multiset((await run(of, { ...how, mode: "complete", keep })).results))
+          expect(tables[1]).toEqual(tables[0])
+          expect(tables[2]).toEqual(tables[0])
+        }
+      ),
+      { numRuns: runs(80) }
+    )
+  })
 })

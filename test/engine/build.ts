@@ -1,5 +1,5 @@
 /** Builds the pipeline of a `Job` with the public API. */
-import { Effect, Schema } from "effect"
+import { type Duration, Effect, Schema } from "effect"
 import { EventStream, Late, type Memory, type Pipeline, Window } from "tidemark"
 import type { Source } from "../../src/model/Source.ts"
 import type { Job, Row, Step, Windows } from "../oracle/Job.ts"
@@ -124,13 +124,14 @@ const chained = (job: Job, s: Untyped): Untyped => {
   return pipe(cut, EventStream.aggregate(again as never))
 }
 
-/** The pipeline of a job over these sources. `timing`: more options of `withEventTime`. */
+/** The pipeline of a job over these sources. `timing`: more options of `withEventTime`; `keep`: of mode complete. */
 export const pipelineOf = (
   job: Job,
   sources: ReadonlyArray<Source<Row, unknown, unknown>>,
   sinks: JobSinks,
   mode: "append" | "update" | "complete",
-  timing: object
+  timing: object,
+  keep: Duration.Input = "36500 days"
 ): Pipeline<unknown> => {
   const [first, ...others] = sources.map((source) => EventStream.from(source) as unknown as Untyped)
   let s = others.reduce((all, one) => pipe(all, EventStream.union(one)), first)
@@ -146,6 +147,6 @@ export const pipelineOf = (
   s = pipe(s, job.keyed ? keyBy("key") : keyBy())
   s = chained(job, aggregated(job, s, sinks))
   const to = EventStream.to as unknown as (sink: unknown, o: unknown) => (s: Untyped) => Pipeline<unknown>
-  const how = mode === "complete" ? { mode, keep: "36500 days" } : { mode }
+  const how = mode === "complete" ? { mode, keep } : { mode }
   return to(sinks.results, how)(s)
 }

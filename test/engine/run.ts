@@ -21,6 +21,8 @@ export interface Manner {
   /** Seeds the order in which fibers run; 0: effect's own. */
   readonly order: number
   readonly mode: "append" | "update" | "complete"
+  /** Mode complete: how long rows stay in the table, ms; default for ever. */
+  readonly keep?: number
 }
 
 /** The plainest manner. */
@@ -139,7 +141,7 @@ export const runJob = (job: Job, manner: Manner): Effect.Effect<Run, unknown> =>
     const sinks = { results: Memory.sink(), late: Memory.sink(), dedupeLate: Memory.sink() }
     const sources = yield* Effect.forEach(job.sources, (_, i) => sourceOf(job, manner, i))
     // Small enough that fast partitions do pause.
-    const pipeline = pipelineOf(job, sources, sinks, manner.mode, { alignment: 20 })
+    const pipeline = pipelineOf(job, sources, sinks, manner.mode, { alignment: 20 }, manner.keep)
     const options = {
       name: "job",
       chunkRows: manner.chunkRows,

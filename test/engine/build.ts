@@ -57,6 +57,7 @@ const aggregates = (of: never): object => {
     high: by("max", "v"),
     first: by("first", "id"),
     last: by("last", "id"),
+    newest: by("last", "v"),
     ids: by("distinct", "id"),
     merged: reduce({
       state: Schema.Number,

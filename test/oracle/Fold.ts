@@ -45,6 +45,7 @@ export const foldKey = (rows: ReadonlyArray<Placed>): Record<string, unknown> =>
     high: greatest(values),
     first: byTime[0].row.id ?? null,
     last: byTime[byTime.length - 1].row.id ?? null,
+    newest: byTime[byTime.length - 1].row.v,
     ids: new Set(rows.map((r) => r.row.id)).size,
     merged: rows.reduce((sum, r) => sum + (Number(r.row.v) % 1000), 0),
     folded: bySlice

@@ -98,7 +98,7 @@ export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Ch
       return { target, ports: [] }
     }
     const next = after(node, watermark)
-    return { target: operator(task, node, name, next.target), ports: next.ports }
+    return { target: operator(task, node, name, topology.outputsPerRowMax, next.target), ports: next.ports }
   }
   /** An exchange to the instances of a keyed stage; `deal` puts the parts of a chunk on its ports. */
   const port = (
@@ -153,6 +153,7 @@ const operator = (
   task: Task,
   node: Exclude<PlanNode, WindowNode | RunningNode | DedupeNode | EventTimeNode>,
   name: string,
+  outputsPerRowMax: number,
   next: ChunkTarget
 ): ChunkTarget => {
   switch (node.kind) {
@@ -165,7 +166,7 @@ const operator = (
     case "filter":
       return filterOperator(name, node.f, task.counters(name), next)
     case "flatMap":
-      return flatMapOperator(name, node.f, task.counters(name), next)
+      return flatMapOperator(name, node.f, outputsPerRowMax, task.counters(name), next)
     case "mapEffect":
       return effectOperator(task, node, name, next)
     case "source":

@@ -54,6 +54,8 @@ export interface Topology {
   readonly meetingOf: (node: EventTimeNode) => EventTimeNode
   /** Some aggregate breaks ties by the total order, so rows carry their place in it. */
   readonly needsOrder: boolean
+  /** How many outputs of one row a flatMap tells apart in that order. */
+  readonly outputsPerRowMax: number
   readonly problems: ReadonlyArray<OptionProblem>
 }
 
@@ -143,11 +145,30 @@ export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
     stageOf: (at) => stages.get(at) ?? dead,
     dead,
     meetingOf: meetings(order),
+    outputsPerRowMax: outputsPerRowMax(order),
     needsOrder: order.some(
       (node) => (node.kind === "window" || node.kind === "running") && node.aggregates.some((a) => a.spec.needsOrder)
     ),
     problems
   }
+}
+
+/**
+ * The index of an output among all that come of one row of a source is one number (A1): each union on the way doubles
+ * it, each flatMap multiplies it. What is left of 53 bits after the unions is shared by the flatMaps.
+ */
+const outputsPerRowMax = (order: ReadonlyArray<PlanNode>): number => {
+  const unions = new Map<PlanNode, number>()
+  const flatMaps = new Map<PlanNode, number>()
+  for (const node of order) {
+    // Results of a keyed operator have a place of their own.
+    const inputs = isKeyed(node) ? [] : inputsOf(node)
+    const most = (of: ReadonlyMap<PlanNode, number>): number => Math.max(0, ...inputs.map((input) => of.get(input) ?? 0))
+    unions.set(node, most(unions) + (node.kind === "union" ? 1 : 0))
+    flatMaps.set(node, most(flatMaps) + (node.kind === "flatMap" ? 1 : 0))
+  }
+  const bits = (53 - Math.max(0, ...unions.values())) / Math.max(1, ...flatMaps.values())
+  return 2 ** Math.max(0, Math.floor(bits))
 }
 
 /** Joins the timed streams above each node into one group. */

@@ -84,13 +84,11 @@ export const filterOperator = (
   }
 })
 
-/** Outputs of one row that keep a place of their own in the total order, also when flatMaps follow on each other. */
-const outputsPerRowMax = 2 ** 21
-
 /** The input is forwarded, its outputs are new rows of the next edge (rule L1), told apart by their index. */
 export const flatMapOperator = (
   operator: string,
   f: (row: unknown) => Iterable<unknown>,
+  outputsPerRowMax: number,
   counters: Counters,
   next: ChunkTarget
 ): ChunkTarget => ({

@@ -163,7 +163,8 @@ const outputsPerRowMax = (order: ReadonlyArray<PlanNode>): number => {
   for (const node of order) {
     // Results of a keyed operator have a place of their own.
     const inputs = isKeyed(node) ? [] : inputsOf(node)
-    const most = (of: ReadonlyMap<PlanNode, number>): number => Math.max(0, ...inputs.map((input) => of.get(input) ?? 0))
+    const most = (of: ReadonlyMap<PlanNode, number>): number =>
+      Math.max(0, ...inputs.map((input) => of.get(input) ?? 0))
     unions.set(node, most(unions) + (node.kind === "union" ? 1 : 0))
     flatMaps.set(node, most(flatMaps) + (node.kind === "flatMap" ? 1 : 0))
   }

@@ -155,6 +155,30 @@ describe("A1: results that are out do not change any more", () => {
       })
     ))
 
+  it("outputs keep their order however many flatMaps and unions follow on each other", async () => {
+    const out = Memory.sink<{ all: string; newest: string }>()
+    const other = EventStream.from(Memory.source(words("z")))
+    let s = EventStream.from(Memory.source(words(""))).pipe(EventStream.union(other))
+    // 2^5 outputs of each row, five flatMaps and three unions deep.
+    for (let depth = 0; depth < 5; depth++) {
+      s = s.pipe(EventStream.flatMap((r) => [{ w: `${r.w}0` }, { w: `${r.w}1` }]))
+      if (depth % 2 === 0) s = s.pipe(EventStream.union(EventStream.from(Memory.source<Word>([]))))
+    }
+    const pipeline = s.pipe(
+      EventStream.keyBy(),
+      EventStream.aggregateRunning(({ reduce, last }) => ({
+        all: reduce({ state: Schema.String, zero: () => "", add: (state, row) => `${state} ${(row as Word).w}` }),
+        newest: last("w")
+      })),
+      EventStream.to(out, { mode: "update" })
+    )
+    await run(runQuery(pipeline))
+    const binary = Array.from({ length: 32 }, (_, i) => i.toString(2).padStart(5, "0"))
+    const [{ all, newest }] = await run(out.table)
+    expect(all.trim().split(" ")).toEqual([...binary, ...binary.map((b) => `z${b}`)])
+    expect(newest).toBe("z11111")
+  })
+
   it("a reducer without merge folds rows by slice, then by partition and position", async () => {
     const out = Memory.sink<{ window_end: number; all: string }>()
     const rows = [1, 5, 12, 3].map((t, i) => ({ w: String(i), t }))

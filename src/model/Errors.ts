@@ -49,7 +49,18 @@ export interface OptionProblem {
 export const renderProblem = (p: OptionProblem): string => `${p.option}: ${p.value}: ${p.fix}`
 
 /** Why a query could not start or had to stop, when it was not its source, sink or user code that failed. */
-export type QueryErrorReason = "InvalidPipeline" | "LedgerImbalance" | "UserCode" | "DeadLetterRefused" | "DrainTimeout"
+export type QueryErrorReason =
+  | "InvalidPipeline"
+  | "LedgerImbalance"
+  | "UserCode"
+  | "DeadLetterRefused"
+  | "DrainTimeout"
+  | "Checkpoint" // cannot be read, written or trusted (C3, C6)
+  | "Fenced" // another process has taken the query over (C5); final
+  | "Owned" // another process runs the query, and this one was not to wait (C5a)
+  | "PlanChanged" // the plan is not the one of the checkpoint (C8)
+  | "InputEnded" // rows came after the input had ended and its windows were closed (T11)
+  | "MemoryBudget" // state outgrew its budget (A7)
 
 /** The engine's own failure. `reason` is for programs, `message` for people. */
 export class QueryError extends Data.TaggedError("QueryError")<{

@@ -35,8 +35,24 @@ export const Limits = {
   alignmentDriftMs: 300_000,
   /** How often a reader looks whether its partition became idle. */
   idleCheckMs: 250,
-  /** Pace of epochs when nothing else says so. */
-  epochIntervalMs: 1_000,
+  /** Pace of epochs when neither the user, nor a sink, nor the checkpoint store asks for another. */
+  epochIntervalMs: 100,
+  /** Pace of epochs that are kept in files, or written to them (rule A5). */
+  filesEpochIntervalMs: 1_000,
+  /** Epochs of a query that stay readable in its checkpoint, for `tidemark state --at`. */
+  checkpointsRetained: 3,
+  /** A checkpoint that takes longer is given up (rule C9). */
+  checkpointTimeoutMs: 600_000,
+  /** Checkpoints given up in a row after which the attempt ends, to begin again from the last good one (rule C9). */
+  checkpointFailuresMax: 3,
+  /** How often the owner of a query renews its heartbeat (rule C5a). */
+  heartbeatMs: 1_000,
+  /** Heartbeat intervals without a sign of life after which an owner is taken for dead (rule C5a). */
+  heartbeatsMissed: 3,
+  /** Epochs whose facts a query remembers, for its recent progress. */
+  epochsRemembered: 100,
+  /** Attempts that fail at one and the same row before the row is set aside as a dead letter. */
+  poisonAttempts: 3,
   /** A line of text longer than this is a dead letter, not a row. */
   lineBytesMax: 8 << 20,
   /** Nesting of JSON deeper than this is a dead letter, not a row. */

@@ -13,6 +13,12 @@ import type { StoreError } from "./Errors.ts"
 export interface ObjectStore {
   /** For errors: `memory`, `files ./.tidemark`. */
   readonly name: string
+  /** Keeps copies of its own, so that one of each object is enough (rule C6). Default false. */
+  readonly replicated?: boolean
+  /** How often an owner renews its heartbeat here, ms (rule C5a). Default `Limits.heartbeatMs`. */
+  readonly heartbeatMs?: number
+  /** Pace of epochs where nothing else says so, by what a checkpoint costs here, ms (rule A5); default "at once". */
+  readonly epochIntervalMs?: number
   readonly get: (name: string) => Effect.Effect<Option.Option<Uint8Array>, StoreError>
   readonly put: (name: string, bytes: Uint8Array) => Effect.Effect<void, StoreError>
   /** True when this call created the object, false when the name was taken; never overwrites. */

@@ -21,8 +21,10 @@ export type Guarantee = "exactly-once" | "at-least-once"
 /** What a sink promises; the planner, the types and the conformance suite act on it. */
 export interface SinkFeatures {
   readonly modes: ReadonlyArray<Mode>
-  /** What it gives once queries recover from checkpoints (rules C2, C4); without recovery a restart may double. */
+  /** What it gives to a query that recovers from checkpoints (rules C2, C4). */
   readonly guarantee: Guarantee
+  /** Pace of epochs where nothing else says so, by what an epoch costs here, ms (rule A5); default "at once". */
+  readonly epochIntervalMs?: number
   /** Two queries may write to it at once (rule M1). */
   readonly multiWriter: boolean
   /** In update mode, it can take a row away again (rule A4, sessions). */
@@ -41,6 +43,13 @@ export interface WriterContext {
   readonly query: string
   /** Names this writer within the query; the same after a restart. */
   readonly writer: string
+  /**
+   * Number of the takeover under which the attempt runs (rule C5): higher for each attempt. What a writer stages is
+   * named by it, so that a later attempt can tell whose it is.
+   */
+  readonly attempt: number
+  /** The last data epoch of the checkpoint that the attempt goes on from; 0: it begins anew. */
+  readonly continues: number
   readonly mode: Mode
   /** Columns that identify a row of an updating or complete output: key columns and window bounds. */
   readonly identity: ReadonlyArray<string>
@@ -59,7 +68,10 @@ export interface Prepared {
 export interface SinkWriter<in A, out E = never> {
   /** Takes rows. Returns those the sink refuses, as dead rows (`before`: index in the batch); received = written + dead. */
   readonly write: (batch: SinkBatch<A>) => Effect.Effect<ReadonlyArray<DeadRow>, E>
-  /** Makes everything written since the last call durable as one epoch. */
+  /**
+   * Makes everything written since the epoch before durable as one epoch. Called again with the same number when that
+   * checkpoint was given up (rule C9): the new record then covers the rows of both calls.
+   */
   readonly prepare: (epoch: number) => Effect.Effect<Prepared, E>
 }
 
@@ -74,6 +86,16 @@ export interface Sink<in A, in M extends Mode = Mode, out E = never, out R = nev
   readonly commit: (prepared: Prepared) => Effect.Effect<void, E, R>
   /** The last epoch of this writer that is committed. */
   readonly committed: (query: string, writer: string) => Effect.Effect<Option.Option<number>, E, R>
+  /**
+   * Takes away what attempts before `attempt` staged for this writer and did not commit (rule C5). Called once an
+   * attempt owns the query and has committed again what was pending; `keep` is that record. Absent: nothing is staged.
+   */
+  readonly sweep?: (context: {
+    readonly query: string
+    readonly writer: string
+    readonly attempt: number
+    readonly keep: Prepared | undefined
+  }) => Effect.Effect<void, E, R>
   /** Type-level only: carries `M`. */
   readonly Mode?: (mode: M) => void
 }

@@ -5,7 +5,8 @@
 import type { RowChunk, RowOrder } from "../model/RowChunk.ts"
 import type { Column } from "../model/Source.ts"
 import type { BatchOrder } from "./aggregates/Aggregate.ts"
-import type { KeyDelta } from "./KeyDictionary.ts"
+import type { SnapshotValue } from "../model/Snapshot.ts"
+import type { KeyDelta, KeyTuple } from "./KeyDictionary.ts"
 
 /**
  * The message of a hash exchange: one column a field, one entry a row; columns may be longer than `length`.
@@ -99,6 +100,15 @@ export interface KeyedOperator<In> {
   readonly held: () => number
   /** Keys known now, for progress. */
   readonly keys: () => number
+  /** Approximate bytes of state now, for the memory budget (rule A7). Cheap. */
+  readonly bytes: () => number
+  /** Copies of the state, at a barrier: see `model/Snapshot.ts`. */
+  readonly snapshot: () => SnapshotValue
+  /**
+   * Takes over what instances of this operator held (rule C11): of their keys (dedupe: `[id]`) those that are `isMine`.
+   * Called once, before anything else. What has no key (the watermark) is the same in all of them.
+   */
+  readonly restore: (snapshots: ReadonlyArray<SnapshotValue>, isMine: (key: KeyTuple) => boolean) => void
 }
 
 /** Where an operator puts its results; plain calls, no Effect. */

@@ -6,6 +6,7 @@
  * the total order (event time, lane, ordinal, sub), which comes with the rows.
  */
 import type { OptionProblem } from "../../model/Errors.ts"
+import type { SnapshotValue } from "../../model/Snapshot.ts"
 import type { Column } from "../../model/Source.ts"
 import type { RowValue } from "../Plan.ts"
 
@@ -66,7 +67,7 @@ export interface Accumulators {
   readonly result: (slot: number) => unknown
   /** Makes a slot the empty aggregate again, so that it can be used for another key. */
   readonly clear: (slot: number) => void
-  /** Plain JSON of slots `0..count)`, and back: for checkpoints. `restore` starts from fresh columns. */
-  readonly snapshot: (count: number) => unknown
-  readonly restore: (snapshot: unknown) => void
+  /** Copies of slots `0..count)`: columns whole, what is dear to encode in a `Later`. `restore` starts from fresh columns. */
+  readonly snapshot: (count: number) => SnapshotValue
+  readonly restore: (snapshot: SnapshotValue) => void
 }

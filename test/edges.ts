@@ -30,6 +30,11 @@ export const edges: ReadonlyArray<Edge> = [
     because: "lets the event loop have its turn: it is the scheduler that all services run on"
   },
   {
+    file: "src/cli/failpointHandler.ts",
+    uses: ["node:fs", "process"],
+    because: "kills or freezes the process it runs in, when a test asks for it"
+  },
+  {
     file: "src/cli/loadJob.ts",
     uses: ["node:fs", "node:path", "node:url"],
     because: "looks for the user's file and imports it, as Node itself does"

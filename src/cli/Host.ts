@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type { FailpointHandler } from "../model/Failpoint.ts"
 
 /** Why a run is asked to stop; `SIGINT` is Ctrl-C, `output closed` is a reader of stdout that went away. */
 export type StopSignal = "SIGINT" | "SIGTERM" | "output closed"
@@ -32,6 +33,8 @@ export interface HostShape {
    * process. A second request always does.
    */
   readonly onStop: (listener: (signal: StopSignal) => void) => () => void
+  /** What a test does to the process at the steps that recovery depends on; undefined but for such a test. */
+  readonly failpoints: FailpointHandler | undefined
 }
 
 /** The service. */

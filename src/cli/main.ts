@@ -31,7 +31,7 @@ const stop = (signal: StopSignal): void => {
 const screenIsTerminal = process.stderr.isTTY === true
 const screenWrite = process.stderr.write.bind(process.stderr)
 
-const host: HostShape = {
+const host: Omit<HostShape, "failpoints"> = {
   screen: {
     isTerminal: screenIsTerminal,
     columns: () => process.stderr.columns ?? 80,
@@ -101,9 +101,16 @@ if (Number(process.versions.node.split(".")[0]) < needed) {
 // Compiled code is kept in the temporary folder of the system, which halves the time of the next start.
 module.enableCompileCache()
 
+// For tests: see the module that is loaded.
+const { TIDEMARK_FAILPOINT: points, TIDEMARK_FAILPOINT_LOG: log } = process.env
+const failpoints =
+  points === undefined && log === undefined
+    ? undefined
+    : (await import("./failpointHandler.ts")).failpointHandler(points, log)
+
 // Keeps the process while a job waits for something that does not.
 const keepAlive = setInterval(() => undefined, 2_147_483_647)
 const { program } = await import("./program.ts")
-const code = await program(process.argv.slice(2), version, host)
+const code = await program(process.argv.slice(2), version, { ...host, failpoints })
 clearInterval(keepAlive)
 exit(code)

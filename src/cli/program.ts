@@ -8,6 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import { Failpoints } from "../model/Failpoint.ts"
 import { tidemark } from "./commands.ts"
 import { CliFailure, describeCause, describeFully, ExitCode } from "./failure.ts"
 import { Host, type HostShape } from "./Host.ts"
@@ -39,6 +40,7 @@ export const program = (args: ReadonlyArray<string>, version: string, host: Host
   Command.runWith(tidemark, { version })(args).pipe(
     Effect.provide(services),
     Effect.provideService(Host, host),
+    Effect.provideService(Failpoints, host.failpoints),
     Effect.exit,
     Effect.map((exit) => conclude(host, exit)),
     Effect.runPromise

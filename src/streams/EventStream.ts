@@ -22,7 +22,7 @@ import { Limits } from "../model/Limits.ts"
 import type { Source } from "../model/Source.ts"
 import { sourceOf } from "./Arguments.ts"
 import { checkName } from "./Names.ts"
-import { functionOf, integer, show } from "../model/Options.ts"
+import { functionOf, integer, show, text } from "../model/Options.ts"
 import type { MapEffectNode, PlanNode, SourceNode } from "./Plan.ts"
 import { checkNeeds, factsOf } from "./PlanFacts.ts"
 import type { FinalRows, Unkeyed, Untimed } from "./Stage.ts"
@@ -207,11 +207,17 @@ export const mapEffect =
 /**
  * Names the last operator, for progress, errors and checkpoints: a named operator keeps its state when others come or
  * go round it. Name it where it is made; the unnamed stream is another node.
+ *
+ * A checkpoint remembers the plan that wrote it, but cannot see into functions. `version` says which meaning those of
+ * this operator have (of a window: of its key and aggregates too): change it with them, and a query that goes on from
+ * a checkpoint of another version is refused until the change is accepted (C8).
  */
 export const named =
-  (name: string) =>
+  (name: string, options?: { readonly version?: string }) =>
   <A, E, R, S extends Unkeyed>(self: EventStream<A, E, R, S>): EventStream<A, E, R, S> => {
     const problems = [...self.plan.problems]
     checkNeeds("named", self.plan, {}, problems)
-    return streamOf({ ...self.plan, name: checkName("named", name, problems), problems } as PlanNode)
+    const { version } = options ?? {}
+    const versioned = version === undefined ? {} : { version: text("named.version", version, problems) }
+    return streamOf({ ...self.plan, name: checkName("named", name, problems), ...versioned, problems } as PlanNode)
   }

@@ -42,6 +42,8 @@ export interface EventTimeSpec {
 interface Base {
   /** Stable operator name given by the user (`EventStream.named`); derived from structure when absent. */
   readonly name?: string
+  /** What the user calls the present meaning of its functions (`EventStream.named`); for the fingerprint only. */
+  readonly version?: string
   /** Wrong options of this node, reported before the query starts. */
   readonly problems: ReadonlyArray<OptionProblem>
 }

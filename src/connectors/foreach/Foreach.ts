@@ -13,7 +13,8 @@ import { Limits } from "../../model/Limits.ts"
 import { functionOf } from "../../model/Options.ts"
 import { fieldOf } from "../../model/RowChunk.ts"
 import type { Mode, Prepared, Sink, SinkFeatures, SinkWriter, WriterContext } from "../../model/Sink.ts"
-import { decodeRow, encodeRow, type NotPlain } from "./plainRow.ts"
+import type { StoredProblem } from "../../model/StoredValue.ts"
+import { decodeRow, encodeRow } from "./plainRow.ts"
 
 /** What a function of {@link sink} is told beside the row. */
 export interface RowInfo {
@@ -97,7 +98,7 @@ export const sink = <A, E = never, R = never>(
   }
 }
 
-const refused = (before: number, { path, what }: NotPlain, json: string): DeadRow => {
+const refused = (before: number, { path, what }: StoredProblem, json: string): DeadRow => {
   const where = path === "" ? "the row" : `field ${path}`
   const bytes = new TextEncoder().encode(json)
   return {

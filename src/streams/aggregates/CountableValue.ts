@@ -6,7 +6,7 @@
  * arrives all the same counts by its stored form, or its text where it has none.
  */
 import type { Hashable } from "../../model/Hash.ts"
-import { encodeStored } from "./StoredValue.ts"
+import { encodeStored } from "../../model/StoredValue.ts"
 
 /** An instant or another object, as text that is apart from the user's own text. */
 export interface Boxed {

@@ -4,7 +4,7 @@ import type { RowValue } from "../Plan.ts"
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
 import { growArray, grownCapacity } from "./Columns.ts"
 import { countable } from "./CountableValue.ts"
-import { decodeStored, encodeStored } from "./StoredValue.ts"
+import { decodeStored, encodeStored } from "../../model/StoredValue.ts"
 
 /** The values of a slot, and the text of those that are objects. */
 interface Seen {

@@ -9,7 +9,7 @@ import type { Column } from "../../model/Source.ts"
 import type { RowValue } from "../Plan.ts"
 import type { Accumulators, AggregateSpec, BatchOrder } from "./Aggregate.ts"
 import { growArray, grownCapacity, grownFloats, plainNumbers } from "./Columns.ts"
-import { decodeStored, encodeStored } from "./StoredValue.ts"
+import { decodeStored, encodeStored } from "../../model/StoredValue.ts"
 
 /** Negative when lane `a` comes before lane `b`, 0 when they are the same. */
 export const compareLanes = (a: string | number, b: string | number): number => {

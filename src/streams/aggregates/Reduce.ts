@@ -13,7 +13,7 @@ import { AggregateFault } from "../UserCode.ts"
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
 import { growArray, grownCapacity } from "./Columns.ts"
 import { compareLanes } from "./FirstLast.ts"
-import { decodeStored, encodeStored } from "./StoredValue.ts"
+import { decodeStored, encodeStored } from "../../model/StoredValue.ts"
 
 /** A reducer without its types; the typed one is `Reducer` of `Aggregates.ts`. */
 export interface AnyReducer {

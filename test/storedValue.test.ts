@@ -1,6 +1,7 @@
 import * as DateTime from "effect/DateTime"
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { decodeStored, encodeStored } from "../../src/streams/aggregates/StoredValue.ts"
+import { decodeStored, encodeStored, tryEncodeStored } from "../src/model/StoredValue.ts"
 
 const through = (value: unknown): unknown => decodeStored(JSON.parse(JSON.stringify(encodeStored(value))))
 const nested = (depth: number): unknown => {
@@ -8,6 +9,8 @@ const nested = (depth: number): unknown => {
   for (let i = 0; i < depth; i++) value = [value]
   return value
 }
+
+const bare = (fields: object): unknown => Object.assign(Object.create(null) as object, fields)
 
 describe("values in checkpoints", () => {
   it.each([
@@ -21,7 +24,8 @@ describe("values in checkpoints", () => {
     ["bytes", Uint8Array.of(0, 255, 7)],
     ["maps and sets", new Map<unknown, unknown>([[{ a: 1n }, new Set([undefined])]])],
     ["objects with undefined", { a: undefined, b: [undefined, null] }],
-    ["objects that look like ours", [{ $date: 5 }, { $bigint: "x", other: 1 }, { $entries: [] }]],
+    ["objects that look like ours", [{ $date: 5 }, { $bigint: "x", other: 1 }, { $entries: [] }, { $: 1 }]],
+    ["objects without a prototype", [bare({ a: 1n }), bare({ $x: bare({}) }), bare({})]],
     ["lone surrogates", "\ud800"]
   ])("%s come back as they were", (_, value) => {
     expect(through(value)).toStrictEqual(value)
@@ -50,17 +54,46 @@ describe("values in checkpoints", () => {
     expect((back as { readonly polluted?: unknown }).polluted).toBeUndefined()
   })
 
-  it("what has no exact form is refused, and the message says what to do", () => {
+  it("what has no exact form is refused, and the message says where it is and what to do", () => {
     class Basket {}
-    const cycle: Array<unknown> = []
-    cycle.push(cycle)
+    const cycle: { self?: unknown } = {}
+    cycle.self = { of: [cycle] }
     expect(() => encodeStored(new Basket())).toThrow(
-      /value of class Basket cannot be stored in a checkpoint: map rows to plain values/
+      "it is an instance of Basket, which cannot be kept in a checkpoint: map rows to plain data first"
     )
-    expect(() => encodeStored({ f: () => 1 })).toThrow("a function cannot be stored")
-    expect(() => encodeStored(cycle)).toThrow("nested deeper than 512")
+    expect(() => encodeStored({ a: { f: [1, () => 1] } })).toThrow("field a.f[1] is a function")
+    expect(() => encodeStored([Symbol("s")])).toThrow("field [0] is a symbol")
+    expect(() => encodeStored(cycle)).toThrow("field self.of[0] is a cycle")
     expect(() => encodeStored(nested(100_000))).toThrow("nested deeper than 512")
     expect(through(nested(512))).toEqual(nested(512))
+    const twice = { a: 1 }
+    expect(through([twice, twice])).toEqual([twice, twice])
+  })
+
+  it("without a throw: null stands where something was refused, and the first is named", () => {
+    const value = { ok: 1n, bad: [new (class Basket {})(), () => 1], more: "x" }
+    expect(tryEncodeStored(value)).toEqual({
+      stored: { ok: { $bigint: "1" }, bad: [null, null], more: "x" },
+      problem: { path: "bad[0]", what: "an instance of Basket" }
+    })
+    expect(tryEncodeStored({ a: -0 })).toEqual({ stored: { a: { $number: "-0" } }, problem: undefined })
+  })
+
+  it("whatever rows are made of comes back as it was", () => {
+    const anything = fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withSet: true,
+      withNullPrototype: true,
+      withSparseArray: false
+    })
+    fc.assert(
+      fc.property(anything, (value) => {
+        expect(through(value)).toStrictEqual(value)
+      }),
+      { numRuns: 300 }
+    )
   })
 
   it("what it cannot have written is refused", () => {

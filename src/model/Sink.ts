@@ -41,6 +41,11 @@ export interface SinkBatch<out A> {
 /** What a writer is told about where it stands. */
 export interface WriterContext {
   readonly query: string
+  /**
+   * Identity of the query's chain of checkpoints, the same for all its attempts: tells output of this query from that of
+   * an earlier one of its name, whose checkpoint is gone (rule C5).
+   */
+  readonly queryId: string
   /** Names this writer within the query; the same after a restart. */
   readonly writer: string
   /**
@@ -53,6 +58,12 @@ export interface WriterContext {
   readonly mode: Mode
   /** Columns that identify a row of an updating or complete output: key columns and window bounds. */
   readonly identity: ReadonlyArray<string>
+}
+
+/** Whose leftovers a sweep takes away. */
+export interface SweepContext extends Pick<WriterContext, "query" | "queryId" | "writer" | "attempt"> {
+  /** The epoch that the attempt goes on from: its staged output stays. */
+  readonly keep: Prepared | undefined
 }
 
 /** The output of one epoch, durable outside the process, as plain JSON: enough for anyone to commit it. */
@@ -90,12 +101,7 @@ export interface Sink<in A, in M extends Mode = Mode, out E = never, out R = nev
    * Takes away what attempts before `attempt` staged for this writer and did not commit (rule C5). Called once an
    * attempt owns the query and has committed again what was pending; `keep` is that record. Absent: nothing is staged.
    */
-  readonly sweep?: (context: {
-    readonly query: string
-    readonly writer: string
-    readonly attempt: number
-    readonly keep: Prepared | undefined
-  }) => Effect.Effect<void, E, R>
+  readonly sweep?: (context: SweepContext) => Effect.Effect<void, E, R>
   /** Type-level only: carries `M`. */
   readonly Mode?: (mode: M) => void
 }

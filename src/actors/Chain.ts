@@ -207,7 +207,12 @@ const effectOperator = (task: Task, node: MapEffectNode, name: string, next: Chu
             : Effect.fail(cause)
         }
       )
-      if (node.onError === "restart") return Effect.map(attempted, (value) => done(i, value))
+      if (node.onError === "restart") {
+        return Effect.map(
+          Effect.tapError(attempted, () => Effect.sync(() => task.noteFailedRow(chunk, i))),
+          (value) => done(i, value)
+        )
+      }
       return Effect.map(Effect.result(attempted), (result) => {
         if (Result.isSuccess(result)) return done(i, result.success)
         counters.dead++

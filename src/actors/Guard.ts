@@ -57,6 +57,9 @@ export const guardSink = (sink: ReadySink): ReadySink => {
         })
       ),
     commit: (prepared) => guard("committing", () => sink.commit(prepared)),
-    committed: (query, writer) => guard("reading what is committed", () => sink.committed(query, writer))
+    committed: (query, writer) => guard("reading what is committed", () => sink.committed(query, writer)),
+    ...(sink.sweep === undefined
+      ? {}
+      : { sweep: (context) => guard("sweeping", () => sink.sweep?.(context) ?? Effect.void) })
   }
 }

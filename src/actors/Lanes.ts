@@ -22,9 +22,13 @@ export class Lanes {
     this.#driftMs = driftMs
   }
 
-  /** Adds a reader; returns its number. It starts at the minimum of the others (T12): none at the start. */
-  join(): number {
-    this.#lanes.push({ watermark: this.#minimum(), idle: false, ended: false, resume: undefined })
+  /**
+   * Adds a reader; returns its number. It starts where it stood in the checkpoint, or, when it is new, at the minimum of
+   * the others (T12): none at the start.
+   */
+  join(restored?: number): number {
+    this.#lanes.push({ watermark: restored ?? this.#minimum(), idle: false, ended: false, resume: undefined })
+    if (restored !== undefined && restored !== -Infinity && this.#first === Infinity) this.#first = restored
     return this.#lanes.length - 1
   }
 

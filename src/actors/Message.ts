@@ -2,6 +2,8 @@
  * What actors say to each other: in-band, in order, one queue per edge. Nothing else connects them.
  */
 
+import type { EpochBudget } from "./EpochBudget.ts"
+
 /** Rows of one edge, and, when known, the sender's watermark after them. */
 export class Data<T> {
   readonly tag = "data"
@@ -23,6 +25,8 @@ export interface Watermark {
 export interface Barrier {
   readonly tag: "barrier"
   readonly epoch: number
+  /** To readers: what they may read after it. */
+  readonly budget?: EpochBudget
 }
 
 /** No more rows come on this edge; barriers still do (rule T11). */

@@ -5,17 +5,18 @@
  * Backpressure: at most one chunk is pulled ahead; while an edge downstream is full nothing is asked of the source.
  * Idleness (T7), alignment (T14) and the start of a late partition (T12) are decided here.
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import { SourceError } from "../model/Errors.ts"
+import type { ReaderRecord } from "../checkpoint/Manifest.ts"
+import type { QueryError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import type { Position } from "../model/Position.ts"
 import { RowChunk } from "../model/RowChunk.ts"
+import type { SnapshotValue } from "../model/Snapshot.ts"
 import type { PartitionCursor, SourceChunk } from "../model/Source.ts"
 import type { Counters } from "../streams/Counters.ts"
 import type { SourceNode } from "../streams/Plan.ts"
@@ -23,10 +24,12 @@ import { OperatorFailure } from "../streams/Stateless.ts"
 import { takeBadInput } from "./BadInput.ts"
 import type { Chain } from "./Chain.ts"
 import { Inbox, type Edge } from "./Edge.ts"
-import { pullThrew } from "./Guard.ts"
+import type { EpochBudget } from "./EpochBudget.ts"
 import { PartitionTime, type TimedBranch } from "./PartitionTime.ts"
-import { Data, type Message, type Sized } from "./Message.ts"
-import type { Report, Task } from "./Task.ts"
+import { type Pulled, Puller } from "./Puller.ts"
+import type { Barrier, Data, Message, Sized } from "./Message.ts"
+import { type Report, snapshotting, type Task } from "./Task.ts"
+import { stateKeys } from "./TaskState.ts"
 import type { ReadySource } from "./Topology.ts"
 
 /** What one reader is given. */
@@ -42,6 +45,16 @@ export interface ReaderOptions {
   readonly report: (report: Report) => Effect.Effect<void>
   /** Called after each chunk, so that epochs come only when something happened. */
   readonly active: () => void
+  /** Where it goes on from a checkpoint; undefined: the partition is new. */
+  readonly restored: { readonly record: ReaderRecord; readonly counters: SnapshotValue | undefined } | undefined
+  /** What the first epoch may read. */
+  readonly budget: EpochBudget
+  /** Stops, without an End, where the partition ended when it was opened (T11); then calls `completed`. */
+  readonly onlyAvailable: { readonly completed: () => Effect.Effect<void> } | undefined
+  /** Ordinals of rows that have failed attempts again and again: set aside as dead letters. */
+  readonly poison: ReadonlyMap<number, string>
+  /** Why rows may not come any more: the input ended in the checkpoint, and its windows were closed. */
+  readonly refusesRows: (() => QueryError) | undefined
 }
 
 /** Live facts for progress. */
@@ -55,19 +68,8 @@ export interface ReaderStatus {
   position: Position | undefined
 }
 
-/** Turns of the scheduler that a drain gives a pull before it takes it to be waiting. */
-const drainTurns = 16
-
-class Pulled implements Sized {
-  readonly chunk: SourceChunk<unknown>
-  readonly length: number
-  readonly bytes: number
-  constructor(chunk: SourceChunk<unknown>) {
-    this.chunk = chunk
-    this.length = chunk.length + (chunk.dead?.length ?? 0)
-    this.bytes = chunk.bytes
-  }
-}
+/** Stands for a source that has no partitions yet; `(none)` in progress, and nothing in a checkpoint. */
+export const nonePartition = "(none)"
 
 /** The actor of one partition. */
 export class PartitionReader {
@@ -79,12 +81,15 @@ export class PartitionReader {
   nowMs = 0
   readonly #o: ReaderOptions
   readonly #pulled: Edge
+  readonly #puller: Puller
   #chain: Chain | undefined
   #time = new PartitionTime([])
-  #counted = 0
-  /** When the pull that is waiting now began; undefined while no pull waits. */
-  #askedAt: number | undefined
+  #counted: number
+  #budget: EpochBudget
+  /** Where the partition ended when it was opened, when reading stops there. */
+  #available: Position | undefined
   #drained = false
+  #completed = false
   /** The cursor's scope. */
   #opened: Scope.Closeable | undefined
   #clock: Clock.Clock = Clock.Clock.defaultValue()
@@ -94,15 +99,19 @@ export class PartitionReader {
     this.#o = options
     this.control = this.inbox.add("control")
     this.#pulled = this.inbox.add("pulled", Limits.chunksPulledAhead)
-    const source = options.source.name
+    const { source, partition } = options
+    this.#puller = new Puller(source, partition, options.chunkRows, this.#pulled)
+    const record = options.restored?.record
+    this.#counted = record?.rows ?? 0
+    this.#budget = options.budget
     this.status = {
-      source,
-      partition: options.partition,
+      source: source.name,
+      partition,
       rows: 0,
       watermark: -Infinity,
       idle: false,
       ended: false,
-      position: undefined
+      position: record?.position as Position | undefined
     }
   }
 
@@ -110,19 +119,28 @@ export class PartitionReader {
   wire(chain: Chain, branches: ReadonlyArray<TimedBranch>): void {
     this.#chain = chain
     this.#time = new PartitionTime(branches)
+    const counters = this.#o.restored?.counters
+    this.task.counters(this.#o.name)
+    if (counters !== undefined) this.task.restoreCounters(counters)
   }
 
   /** Opens the partition and runs until the attempt's scope closes. */
   readonly run: Effect.Effect<never, unknown, Scope.Scope> = Effect.gen({ self: this }, function* () {
     this.#clock = yield* Clock.Clock
     this.#opened = yield* Scope.fork(yield* Effect.scope)
-    const cursor = yield* Scope.provide(this.#o.source.open(this.#o.partition, Option.none()), this.#opened)
+    const { source, partition } = this.#o
+    // A source that cannot go back goes on where it stands.
+    const from = source.features.replayable ? Option.fromUndefinedOr(this.status.position) : Option.none()
+    const cursor = yield* Scope.provide(source.open(partition, from), this.#opened)
+    if (this.#o.onlyAvailable !== undefined && source.features.endPosition)
+      this.#available = Option.getOrUndefined(yield* cursor.end)
     this.#time.start()
     this.status.watermark = this.#time.watermark
     yield* this.task.flush
-    const puller = yield* Effect.forkScoped(this.#pull(cursor))
+    const puller = yield* Effect.forkScoped(this.#puller.run(cursor, this.#clock))
     // A puller that fails must end the attempt, whatever this fiber waits for.
     puller.addObserver(() => this.inbox.wake())
+    if (this.#available !== undefined && this.#available === this.status.position) yield* this.#complete(puller)
     for (;;) {
       const edge = this.inbox.ready()
       if (edge === undefined) {
@@ -134,20 +152,25 @@ export class PartitionReader {
       const message = edge.poll() as Message<Sized>
       switch (message.tag) {
         case "data":
+          if (!this.#budget.take((message as Data<Pulled>).payload.length)) this.#waitForBudget(message as Data<Pulled>)
           // One operation a chunk at least: it is where the scheduler can give others their turn.
-          yield* this.#process((message as Data<Pulled>).payload.chunk) ?? Effect.void
+          else yield* this.#process((message as Data<Pulled>).payload.chunk) ?? Effect.void
+          if (this.#available !== undefined && this.#available === this.status.position) yield* this.#complete(puller)
           break
         case "end":
-          yield* this.#ends()
+          yield* this.#o.onlyAvailable === undefined ? this.#ends() : this.#complete(puller)
           break
         case "barrier":
-          yield* this.#barrier(message.epoch)
+          yield* this.#barrier(message)
           break
         case "drain":
           yield* this.#drain(puller)
           break
         case "tick":
-          if (!this.status.ended && !this.#drained) yield* this.#tick(cursor)
+          if (this.status.ended || this.#drained) break
+          yield* this.#tick(cursor)
+          // A partition that has no end to compare with, or was read past it, is read up to where nothing more waits.
+          if (this.#o.onlyAvailable !== undefined && (yield* this.#hasCaughtUp(cursor))) yield* this.#complete(puller)
           break
         case "watermark":
           break
@@ -155,49 +178,50 @@ export class PartitionReader {
     }
   })
 
+  /** The chunk that the epoch has no room for; processed first in the next one. */
+  #kept: Data<Pulled> | undefined
+
+  #waitForBudget(message: Data<Pulled>): void {
+    this.#kept = message
+    this.#pulled.held = true
+  }
+
+  /** All that was available has been read: asks for no more, and says so. */
+  #complete(puller: Fiber.Fiber<void, unknown>): Effect.Effect<void, unknown> {
+    if (this.#completed) return Effect.void
+    this.#completed = true
+    // No longer waited for, but its watermark stays: what the next run reads is not late for that.
+    this.#time.setIdle(true)
+    // What was pulled beyond the end is read again by the next run.
+    if (this.#o.source.features.replayable) while (this.#pulled.poll() !== undefined);
+    return Effect.andThen(this.#drain(puller), this.#o.onlyAvailable?.completed() ?? Effect.void)
+  }
+
+  #hasCaughtUp(cursor: PartitionCursor<unknown, unknown, unknown>): Effect.Effect<boolean, unknown> {
+    if (this.#puller.askedAt === undefined || this.#pulled.length > 0 || this.#kept !== undefined)
+      return Effect.succeed(false)
+    return this.#atEnd(cursor)
+  }
+
   /** Stops asking; what has been pulled is still processed, since not every source can give it again. */
   #drain(puller: Fiber.Fiber<void, unknown>): Effect.Effect<void, unknown> {
     return Effect.gen({ self: this }, function* () {
       this.#drained = true
-      this.#pulled.held = false
-      // A pull that has its rows, and was only made to yield, gets to hand them on: interrupted, it would lose them.
-      for (let turns = 0; turns < drainTurns && this.#askedAt !== undefined; turns++) yield* Effect.yieldNow
-      if (this.#askedAt !== undefined) yield* Fiber.interrupt(puller)
+      yield* this.#puller.stop(puller)
       // Nothing is pulled again. Left open, a cursor might go on taking what this query will never process.
       if (this.#opened !== undefined) yield* Effect.exit(Scope.close(this.#opened, Exit.void))
+      const kept = this.#takeKept()
+      if (kept !== undefined) yield* this.#process(kept.payload.chunk) ?? Effect.void
       for (;;) {
         const message = this.#pulled.poll()
+        if (message?.tag === "data" && this.#completed && this.#o.source.features.replayable) continue
         if (message?.tag === "data") yield* this.#process((message as Data<Pulled>).payload.chunk) ?? Effect.void
+        else if (message?.tag === "end" && this.#o.onlyAvailable !== undefined) continue
         else if (message?.tag === "end") yield* this.#ends()
         else if (puller.pollUnsafe() === undefined) yield* this.inbox.wait
         else return
       }
     })
-  }
-
-  #pull(cursor: PartitionCursor<unknown, unknown, unknown>): Effect.Effect<void, unknown> {
-    const demand = { rows: Math.min(this.#o.chunkRows, Limits.chunkRowsMax), bytes: Limits.chunkBytesTarget }
-    const pulling = Effect.gen({ self: this }, function* () {
-      while (!this.#drained) {
-        this.#askedAt = this.#clock.currentTimeMillisUnsafe()
-        const chunk = yield* cursor.pull(demand)
-        this.#askedAt = undefined
-        const wrong = wrongChunk(chunk)
-        if (wrong !== undefined) return yield* Effect.fail(this.#broken(wrong))
-        const data = new Data(new Pulled(chunk))
-        if (!this.#pulled.tryOffer(data)) yield* this.#pulled.offer(data)
-      }
-    })
-    const guarded = Effect.catchDefect(pulling, pullThrew(this.#o.source, this.#o.partition))
-    return Effect.catchCause(guarded, (cause) => {
-      this.#askedAt = undefined
-      return isDone(cause) ? this.#pulled.offer({ tag: "end" }) : Effect.failCause(cause)
-    })
-  }
-
-  #broken(what: string): SourceError {
-    const { source, partition } = this.status
-    return new SourceError({ connector: source, partition, retryable: false, message: `${what}: mend the connector` })
   }
 
   /** One chunk through the operators; what is left to run, if anything. */
@@ -217,12 +241,29 @@ export class PartitionReader {
     if (this.#time.needsIngestionTime) this.nowMs = this.#clock.currentTimeMillisUnsafe()
     this.task.placeOf = chunk.place === undefined ? undefined : (ordinal) => chunk.place?.(ordinal - first)
     counters.forwarded += chunk.length
+    if (this.#o.refusesRows !== undefined && chunk.length > 0) return Effect.fail(this.#o.refusesRows())
     return this.task.step(
       () => {
-        if (chunk.length > 0) (this.#chain as Chain).head.push(this.#rows(chunk))
+        if (chunk.length > 0) (this.#chain as Chain).head.push(this.#withoutPoison(this.#rows(chunk), counters))
       },
       () => this.#processed(chunk)
     )
+  }
+
+  /** Sets rows aside that have failed attempts again and again. */
+  #withoutPoison(chunk: RowChunk, counters: Counters): RowChunk {
+    const { poison, name } = this.#o
+    if (poison.size === 0) return chunk
+    const kept = new Int32Array(chunk.length)
+    let n = 0
+    for (let i = 0; i < chunk.length; i++) {
+      const why = poison.get(this.#counted + i)
+      if (why === undefined) kept[n++] = i
+      else this.task.buryRow(name, chunk, i, "user-code", why)
+    }
+    counters.forwarded -= chunk.length - n
+    counters.dead += chunk.length - n
+    return n === chunk.length ? chunk : chunk.pick(kept, n)
   }
 
   #processed(chunk: SourceChunk<unknown>): Effect.Effect<void> | undefined {
@@ -233,7 +274,8 @@ export class PartitionReader {
     this.#time.moved()
     this.#show()
     // Held before the flush, which may wait: others may let this reader go on meanwhile.
-    if (this.#time.pauseIfAhead(() => this.#drained || this.inbox.release(this.#pulled))) this.#pulled.held = true
+    if (this.#time.pauseIfAhead(() => this.#drained || this.#kept !== undefined || this.inbox.release(this.#pulled)))
+      this.#pulled.held = true
     return this.task.flushNow()
   }
 
@@ -273,20 +315,50 @@ export class PartitionReader {
     })
   }
 
-  #barrier(epoch: number): Effect.Effect<void> {
+  #barrier({ epoch, budget }: Barrier): Effect.Effect<void, unknown> {
     return Effect.gen({ self: this }, function* () {
       // C1: each edge carries its sender's watermark before the barrier.
       yield* this.task.flush
-      const { source, partition, position } = this.status
+      const { name, partition, lane } = this.#o
+      const { value, pauseMs } = snapshotting(this.#clock, () => this.task.snapshotCounters())
       yield* this.#o.report({
         task: this.task.name,
         epoch,
         operators: this.task.balances(),
         edges: [],
-        position: { source, partition, next: position }
+        ...(partition === nonePartition ? {} : { reader: { lane, record: this.#record() } }),
+        state: { key: stateKeys.reader(name, partition), value },
+        pauseMs
       })
       yield* this.task.broadcast({ tag: "barrier", epoch })
+      if (budget !== undefined) this.#budget = budget
+      yield* this.#goOn()
     })
+  }
+
+  #record(): ReaderRecord {
+    const { name, partition } = this.#o
+    const { position } = this.status
+    return { operator: name, partition, position, rows: this.#counted, watermarks: this.#time.watermarks() }
+  }
+
+  #takeKept(): Data<Pulled> | undefined {
+    const kept = this.#kept
+    this.#kept = undefined
+    return kept
+  }
+
+  /** After a barrier: the chunk that had to wait for the next epoch's budget. */
+  #goOn(): Effect.Effect<void, unknown> {
+    const kept = this.#takeKept()
+    if (kept === undefined) return Effect.void
+    if (!this.#budget.take(kept.payload.length)) {
+      this.#kept = kept
+      return Effect.void
+    }
+    // Processing may find that it is ahead of the others, and hold it again.
+    this.inbox.release(this.#pulled)
+    return this.#process(kept.payload.chunk) ?? Effect.void
   }
 
   /** Progress follows the partition's time. */
@@ -297,7 +369,7 @@ export class PartitionReader {
 
   #tick(cursor: PartitionCursor<unknown, unknown, unknown>): Effect.Effect<void, unknown> {
     const view = {
-      waitingSince: () => (this.#pulled.length > 0 || this.#pulled.held ? undefined : this.#askedAt),
+      waitingSince: () => (this.#pulled.length > 0 || this.#pulled.held ? undefined : this.#puller.askedAt),
       atEnd: this.#atEnd(cursor)
     }
     return Effect.flatMap(this.#time.tick(view), (rose) => {
@@ -315,16 +387,3 @@ export class PartitionReader {
     })
   }
 }
-
-/** How a chunk breaks the contract, if it does. */
-const wrongChunk = (chunk: SourceChunk<unknown>): string | undefined => {
-  const { length, rows, columns } = chunk
-  if (!Number.isSafeInteger(length) || length < 0) return `a pull returned a chunk of length ${String(length)}`
-  if (length > Limits.chunkRowsMax) return `a pull returned ${length} rows, of at most ${Limits.chunkRowsMax}`
-  if (rows === undefined && columns === undefined && length > 0) return "a pull returned neither rows nor columns"
-  if (rows !== undefined && rows.length !== length) return `a pull returned ${rows.length} rows and said ${length}`
-  return undefined
-}
-
-const isDone = (cause: Cause.Cause<unknown>): boolean =>
-  cause.reasons.some((reason) => Cause.isFailReason(reason) && Cause.isDone(reason.error))

@@ -9,6 +9,8 @@ import type { Lanes } from "./Lanes.ts"
 
 /** A timed branch of a reader: its generator and its lane among the readers of the same stream. */
 export interface TimedBranch {
+  /** Name of its `withEventTime`. */
+  readonly name: string
   readonly generator: WatermarkGenerator
   readonly lanes: Lanes
   readonly lane: number
@@ -42,6 +44,12 @@ export class PartitionTime {
   /** Where a partition that appears later starts (T12). */
   start(): void {
     for (const b of this.branches) b.generator.raise(b.lanes.watermarkOf(b.lane))
+  }
+
+  /** W_p of each branch that has one, for a checkpoint (T2: "none yet" is its absence). */
+  watermarks(): { readonly [operator: string]: number } {
+    const known = this.branches.filter((b) => b.generator.watermark !== -Infinity)
+    return Object.fromEntries(known.map((b) => [b.name, b.generator.watermark]))
   }
 
   get needsIngestionTime(): boolean {

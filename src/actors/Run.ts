@@ -11,6 +11,7 @@ import { QueryError, type StoreError } from "../model/Errors.ts"
 import type { Pipeline } from "../streams/Pipeline.ts"
 import { progressOf, type QueryProgress } from "./Progress.ts"
 import { type QueryOptions, settingsOf } from "./QueryOptions.ts"
+import type { QueryState } from "./QueryState.ts"
 import { type QuerySummary, supervise } from "./Supervisor.ts"
 
 /** A running query. */
@@ -20,6 +21,10 @@ export interface QueryHandle<out E = never> {
   readonly await: Effect.Effect<QuerySummary, E | QueryError>
   /** Stops reading, finishes what is in flight, commits and ends; then as `await`. Bounded by `drainTimeout`. */
   readonly drain: Effect.Effect<QuerySummary, E | QueryError>
+  /** The same, and keeps the last epoch as a savepoint of this name, which is never collected (C10). */
+  readonly stopWithSavepoint: (name: string) => Effect.Effect<QuerySummary, E | QueryError>
+  /** Its live facts. For the engine's own tools; the shape may change between releases. */
+  readonly state: QueryState
   /** Where it stands now. */
   readonly progress: Effect.Effect<QueryProgress>
 }
@@ -47,15 +52,23 @@ export const start = <E, R, SR = never>(
     const { drainTimeoutMs } = settingsOf(anyOptions, [])
     const fiber = yield* Effect.forkScoped(query.run as Effect.Effect<QuerySummary, E | QueryError>)
     const result = Fiber.join(fiber)
-    const drain = Effect.gen(function* () {
-      yield* query.drain
-      const exit = yield* Effect.timeoutOption(Fiber.await(fiber), Duration.millis(drainTimeoutMs))
-      if (Option.isSome(exit)) return yield* result
-      yield* Effect.forkDetach(Fiber.interrupt(fiber))
-      const message = `query ${options.name} had not drained after ${drainTimeoutMs} ms and was interrupted; what its last epoch did not commit is lost to its sinks`
-      return yield* Effect.fail(new QueryError({ reason: "DrainTimeout", query: options.name, message }))
-    })
-    return { name: options.name, await: result, drain, progress: Effect.sync(() => progressOf(query.state)) }
+    const drain = (savepoint?: string) =>
+      Effect.gen(function* () {
+        yield* query.drain(savepoint)
+        const exit = yield* Effect.timeoutOption(Fiber.await(fiber), Duration.millis(drainTimeoutMs))
+        if (Option.isSome(exit)) return yield* result
+        yield* Effect.forkDetach(Fiber.interrupt(fiber))
+        const message = `query ${options.name} had not drained after ${drainTimeoutMs} ms and was interrupted; what its last epoch did not commit is lost to its sinks`
+        return yield* Effect.fail(new QueryError({ reason: "DrainTimeout", query: options.name, message }))
+      })
+    return {
+      name: options.name,
+      await: result,
+      drain: drain(),
+      stopWithSavepoint: drain,
+      state: query.state,
+      progress: Effect.sync(() => progressOf(query.state))
+    }
   }) as Effect.Effect<QueryHandle<E>, QueryError, R | SR | CheckpointStore | Scope.Scope>
 
 /** The dead letters kept for a query in the checkpoint store, oldest first: those of the first 1,000 epochs. */

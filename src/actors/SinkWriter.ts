@@ -4,17 +4,19 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { DeadRow } from "../model/DeadLetter.ts"
 import { QueryError } from "../model/Errors.ts"
 import type { RowChunk } from "../model/RowChunk.ts"
-import type { SinkWriter as Writer } from "../model/Sink.ts"
+import type { SinkWriter as Writer, WriterContext } from "../model/Sink.ts"
 import { Alignment } from "./Alignment.ts"
 import { CompleteTable } from "./CompleteTable.ts"
 import { letterOfRow } from "./DeadLetterOf.ts"
 import { edgeBalances, Inbox } from "./Edge.ts"
 import type { Message, Sized } from "./Message.ts"
-import type { Report, Task } from "./Task.ts"
+import { type Report, snapshotting, type Task } from "./Task.ts"
+import { type SinkState, stateKeys } from "./TaskState.ts"
 import type { SinkStage } from "./Topology.ts"
 
 /** Live facts for progress. */
@@ -36,17 +38,20 @@ export class SinkWriter {
   readonly #tellEnded: () => Effect.Effect<void>
   readonly #alignment: Alignment
   readonly #table: CompleteTable | undefined
+  readonly #context: Pick<WriterContext, "queryId" | "attempt" | "continues">
   #watermark = -Infinity
   #nowMs = 0
 
   constructor(
     task: Task,
     stage: SinkStage,
+    context: Pick<WriterContext, "queryId" | "attempt" | "continues">,
     report: (report: Report) => Effect.Effect<void>,
     ended: Effect.Effect<void>
   ) {
     this.task = task
     this.stage = stage
+    this.#context = context
     this.status = { name: stage.name, role: stage.role, received: 0, written: 0, dead: 0 }
     this.#report = report
     this.#tellEnded = () => ended
@@ -54,10 +59,23 @@ export class SinkWriter {
     this.#table = stage.mode === "complete" ? new CompleteTable(stage.identity, stage.keepMs ?? Infinity) : undefined
   }
 
+  /** Goes on from a checkpoint; before `run`. */
+  restore(state: SinkState): void {
+    const { received, written, dead } = state
+    Object.assign(this.status, { received, written, dead })
+    this.#watermark = state.watermark
+    this.task.restoreCounters(state.counters)
+    this.#table?.restore(state.table)
+  }
+
   /** Opens the writer and runs until the attempt's scope closes. */
   readonly run: Effect.Effect<never, unknown, Scope.Scope> = Effect.gen({ self: this }, function* () {
     const { sink, name, mode, identity } = this.stage
-    const writer = yield* sink.writer({ query: this.task.query, writer: name, mode, identity })
+    const clock = yield* Clock.Clock
+    const { query } = this.task
+    const writer = yield* sink.writer({ query, writer: name, mode, identity, ...this.#context })
+    const marker = Option.getOrElse(yield* sink.committed(query, name), () => 0)
+    if (marker > this.#context.continues) return yield* Effect.fail(this.#isAhead(marker))
     for (;;) {
       const edge = this.inbox.ready()
       if (edge === undefined) {
@@ -68,13 +86,13 @@ export class SinkWriter {
       switch (message.tag) {
         case "data":
           yield* this.#write(writer, message.payload as RowChunk)
-          if (message.watermark !== undefined) this.#watermark = this.#alignment.watermark(edge, message.watermark)
+          if (message.watermark !== undefined) this.#rise(this.#alignment.watermark(edge, message.watermark))
           break
         case "watermark":
-          this.#watermark = this.#alignment.watermark(edge, message.watermark)
+          this.#rise(this.#alignment.watermark(edge, message.watermark))
           break
         case "barrier":
-          if (this.#alignment.barrier(edge)) yield* this.#barrier(writer, message.epoch)
+          if (this.#alignment.barrier(edge)) yield* this.#barrier(writer, message.epoch, clock)
           break
         case "end":
           if (this.#alignment.end(edge)) {
@@ -87,6 +105,11 @@ export class SinkWriter {
       }
     }
   })
+
+  /** It never goes back, also while the edges have not all spoken after a restart (T2). */
+  #rise(watermark: number): void {
+    if (watermark > this.#watermark) this.#watermark = watermark
+  }
 
   #write(writer: Writer<unknown, unknown>, chunk: RowChunk): Effect.Effect<void, unknown> {
     this.status.received += chunk.length
@@ -128,7 +151,16 @@ export class SinkWriter {
     return this.task.flush
   }
 
-  #barrier(writer: Writer<unknown, unknown>, epoch: number): Effect.Effect<void, unknown> {
+  /** Epochs that the sink has and the checkpoint does not would be taken for repetitions, and dropped. */
+  #isAhead(marker: number): QueryError {
+    const { query } = this.task
+    const { continues } = this.#context
+    const from = continues === 0 ? "begins anew" : `goes on from epoch ${continues}`
+    const message = `query ${query} ${from}, but ${this.stage.sink.name} already holds its epochs up to ${marker}: start it with the checkpoint that wrote them, or give it an output of its own`
+    return new QueryError({ reason: "Checkpoint", query, message })
+  }
+
+  #barrier(writer: Writer<unknown, unknown>, epoch: number, clock: Clock.Clock): Effect.Effect<void, unknown> {
     return Effect.gen({ self: this }, function* () {
       const rows = this.#table?.take(this.#watermark, this.#nowMs)
       if (rows !== undefined) {
@@ -143,13 +175,23 @@ export class SinkWriter {
       }
       const prepared = yield* writer.prepare(epoch)
       const { received, written, dead } = this.status
+      const { value, pauseMs } = snapshotting(clock, () => ({
+        watermark: this.#watermark,
+        counters: this.task.snapshotCounters(),
+        received,
+        written,
+        dead,
+        table: this.#table?.snapshot() ?? null
+      }))
       yield* this.#report({
         task: this.task.name,
         epoch,
         operators: [],
         edges: edgeBalances(this.inbox),
         sink: { sink: this.stage.name, received, written, dead },
-        prepared
+        prepared,
+        state: { key: stateKeys.sink(this.stage.name), value },
+        pauseMs
       })
       yield* this.task.broadcast({ tag: "barrier", epoch })
       this.#alignment.release()

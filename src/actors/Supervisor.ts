@@ -1,8 +1,9 @@
 /**
- * Runs a query to its end: one attempt after another, as the user's schedule says, within the limit of restarts.
+ * Runs a query to its end: one attempt after another, each from the last checkpoint, as the user's schedule says, within
+ * the limit of restarts.
  *
- * Until checkpoints exist a new attempt reads its input from the start, so sinks may receive rows again. A ledger
- * imbalance, a wrong pipeline and a refused dead letter are never retried.
+ * Never retried: a ledger imbalance, a wrong or changed pipeline, a refused dead letter, and being fenced, which is final
+ * (C5). A row on which attempts fail again and again is set aside as a dead letter (`Poison.ts`).
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -10,24 +11,31 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Scheduler from "effect/Scheduler"
+import { deadLetterSink } from "../checkpoint/DeadLetters.ts"
 import { QueryError, renderProblem, type QueryErrorReason } from "../model/Errors.ts"
 import type { Ledger } from "../model/Ledger.ts"
+import { Limits } from "../model/Limits.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
 import type { AnySink } from "../model/Sink.ts"
-import { deadLetterSink } from "../checkpoint/DeadLetters.ts"
+import { textOf } from "../model/Text.ts"
+import { fingerprintOf } from "../streams/Fingerprint.ts"
 import type { QueryPlan } from "../streams/Plan.ts"
-import { makeAttempt, type AttemptStatus } from "./Attempt.ts"
+import { makeAttempt } from "./Attempt.ts"
 import type { Ended } from "./Coordinator.ts"
+import { PoisonRows } from "./Poison.ts"
 import { type QueryOptions, type QuerySettings, settingsOf } from "./QueryOptions.ts"
+import type { QueryState } from "./QueryState.ts"
+import { recover } from "./Recovery.ts"
 import { makeTimeSliceScheduler } from "./TimeSliceScheduler.ts"
 import { layOut, type Topology } from "./Topology.ts"
 
 /** What a query leaves behind when it ends well. */
 export interface QuerySummary {
   readonly name: string
-  /** `exhausted`: all input was read to its end. `drained`: stopped on request; open windows were not emitted. */
+  /** `exhausted`: all input was read to its end. `drained`: stopped on request, or all that was available has been read; open windows stay open in the checkpoint. */
   readonly ended: Ended
   /** The last epoch committed. */
   readonly epoch: number
@@ -35,24 +43,24 @@ export interface QuerySummary {
   readonly ledger: Ledger
 }
 
-/** A query between its start and its end: mutable facts that progress reads. */
-export interface QueryState {
-  readonly name: string
-  readonly topology: Topology
-  status: AttemptStatus | undefined
-  ledger: Ledger
-  restarts: number
-}
-
 /** A query under supervision: run it once; drain it from anywhere. */
 export interface SupervisedQuery {
   readonly state: QueryState
-  /** Asks the query to stop reading, finish what is in flight, commit and end. */
-  readonly drain: Effect.Effect<void>
+  /** Asks the query to stop reading, finish what is in flight, commit and end; keeps a savepoint if one is named. */
+  readonly drain: (savepoint?: string) => Effect.Effect<void>
   readonly run: Effect.Effect<QuerySummary, unknown>
 }
 
-const finalReasons: ReadonlySet<QueryErrorReason> = new Set(["InvalidPipeline", "LedgerImbalance", "DeadLetterRefused"])
+const finalReasons: ReadonlySet<QueryErrorReason> = new Set([
+  "InvalidPipeline",
+  "LedgerImbalance",
+  "DeadLetterRefused",
+  "Fenced",
+  "Owned",
+  "PlanChanged",
+  "InputEnded",
+  "MemoryBudget"
+])
 
 const invalid = (query: string, topology: Topology): QueryError =>
   new QueryError({
@@ -60,6 +68,39 @@ const invalid = (query: string, topology: Topology): QueryError =>
     query,
     message: `query ${query} cannot start: ${topology.problems.map(renderProblem).join("; ")}`,
     problems: topology.problems
+  })
+
+/** The pace that suits the slowest of sinks and store (A5). */
+const paceOf = (topology: Topology, objects: ObjectStore): number =>
+  Math.max(
+    Limits.epochIntervalMs,
+    objects.epochIntervalMs ?? 0,
+    ...topology.sinks.filter((s) => s.role === "output").map((s) => s.sink.features.epochIntervalMs ?? 0)
+  )
+
+const stateOf = (name: string, topology: Topology): Effect.Effect<QueryState> =>
+  Effect.gen(function* () {
+    const token = (): Effect.Effect<string> =>
+      Effect.map(Random.nextInt, (n) => (n >>> 0).toString(16).padStart(8, "0"))
+    const runId = `${yield* token()}${yield* token()}`
+    return {
+      name,
+      topology,
+      id: undefined,
+      runId,
+      phase: "starting",
+      startedMs: yield* Clock.currentTimeMillis,
+      attempt: 0,
+      continued: undefined,
+      status: undefined,
+      ledger: { epoch: 0, operators: [], edges: [], sinks: [] },
+      restarts: 0,
+      lastFailure: undefined,
+      epochs: [],
+      givenUp: 0,
+      givenUpWhy: undefined,
+      checkpointAtMs: undefined
+    } satisfies QueryState
   })
 
 /** Checks plan and options, and makes a query that is ready to run. */
@@ -74,47 +115,59 @@ export const supervise = (
     const laid = layOut(plan, deadLetterSink(objects) as unknown as AnySink)
     const topology: Topology = { ...laid, problems: [...problems, ...laid.problems] }
     if (topology.problems.length > 0) return yield* Effect.fail(invalid(options.name, topology))
-    const draining = yield* Deferred.make<void>()
-    const state: QueryState = {
-      name: options.name,
-      topology,
-      status: undefined,
-      ledger: { epoch: 0, operators: [], edges: [], sinks: [] },
-      restarts: 0
-    }
+    const draining = yield* Deferred.make<string | undefined>()
+    const drained = Effect.asVoid(Deferred.await(draining))
+    const state = yield* stateOf(options.name, topology)
+    const poison = new PoisonRows()
+    const fingerprint = fingerprintOf(plan, { nameOf: topology.nameOf, writerOf: (at) => topology.stageOf(at).name })
     const attempt = Effect.scoped(
       Effect.gen(function* () {
-        const making = makeAttempt({
-          query: options.name,
-          topology,
-          parallelism: settings.parallelism,
-          chunkRows: settings.chunkRows,
-          epochIntervalMs: settings.epochIntervalMs,
-          lastEpoch: state.ledger.epoch,
-          drain: Deferred.await(draining),
-          onEpoch: (ledger) => {
-            state.ledger = ledger
-          }
+        const starting = Effect.gen(function* () {
+          const { ownership, recovered } = yield* recover({ objects, topology, plan: fingerprint, settings, state })
+          const made = yield* makeAttempt({
+            query: options.name,
+            topology,
+            plan: fingerprint,
+            ...settings,
+            epochIntervalMs: settings.epochIntervalMs ?? paceOf(topology, objects),
+            ownership,
+            recovered,
+            poison,
+            drain: drained,
+            state,
+            watch: () => Effect.void
+          })
+          return { ...made, ownership }
         })
-        // Sources may take their time to name their partitions; a drain does not wait for them.
-        const made = yield* Effect.raceFirst(Effect.asSome(making), Effect.as(Deferred.await(draining), Option.none()))
+        // Another owner may live on, and sources may take their time to name their partitions; a drain waits for neither.
+        const made = yield* Effect.raceFirst(Effect.asSome(starting), Effect.as(drained, Option.none()))
         if (Option.isNone(made)) return "drained"
         state.status = made.value.status
-        return yield* made.value.run
+        state.phase = "running"
+        const ended = yield* made.value.run
+        const savepoint = (yield* Deferred.isDone(draining)) ? yield* Deferred.await(draining) : undefined
+        if (savepoint !== undefined) yield* made.value.ownership.savepoint(savepoint)
+        return ended
       })
     )
-    const run = Effect.map(
-      withFairScheduler(restarting(attempt, Deferred.await(draining), options, settings, state)),
-      (ended): QuerySummary => ({
-        name: options.name,
-        ended,
-        epoch: state.ledger.epoch,
-        restarts: state.restarts,
-        ledger: state.ledger
+    const ending = Effect.onExit(restarting(attempt, drained, options, settings, state, poison), (exit) =>
+      Effect.sync(() => {
+        state.phase = exit._tag === "Success" ? "ended" : "failed"
+        if (exit._tag === "Failure") state.lastFailure = failureText(exit.cause)
       })
     )
-    return { state, drain: Effect.asVoid(Deferred.succeed(draining, undefined)), run }
+    const run = Effect.map(withFairScheduler(ending), (ended): QuerySummary => ({
+      name: options.name,
+      ended,
+      epoch: state.ledger.epoch,
+      restarts: state.restarts,
+      ledger: state.ledger
+    }))
+    return { state, drain: (savepoint) => Effect.asVoid(Deferred.succeed(draining, savepoint)), run }
   })
+
+const failureText = (cause: Cause.Cause<unknown>): string =>
+  Option.match(Cause.findErrorOption(cause), { onNone: () => Cause.pretty(cause), onSome: textOf })
 
 /** Runs attempts one after another: the user's schedule decides how, the limit how many. */
 const restarting = (
@@ -122,7 +175,8 @@ const restarting = (
   draining: Effect.Effect<void>,
   options: QueryOptions<never, unknown>,
   settings: QuerySettings,
-  state: QueryState
+  state: QueryState,
+  poison: PoisonRows
 ): Effect.Effect<Ended, unknown> => {
   const schedule = options.restart as Schedule.Schedule<unknown, unknown> | undefined
   if (schedule === undefined) return attempt
@@ -144,12 +198,22 @@ const restarting = (
       const next = yield* Effect.exit(step(now, error.value))
       if (next._tag === "Failure") return yield* Effect.failCause(exit.cause)
       state.restarts++
-      yield* Effect.logWarning(`query ${state.name} failed and restarts from the start of its input`, exit.cause)
+      state.phase = "restarting"
+      state.lastFailure = textOf(error.value)
+      yield* Effect.logWarning(`query ${state.name} failed and restarts from ${placeOf(state)}`, exit.cause)
+      const row = state.status?.failedRow
+      if (row !== undefined && poison.note(row, textOf(error.value))) {
+        const where = `row ${row.ordinal} of partition ${row.partition} of ${row.source}`
+        yield* Effect.logWarning(`query ${state.name}: ${where} is set aside as a dead letter`)
+      }
       const pause = Effect.as(Effect.sleep(Duration.fromInputUnsafe(next.value[1])), false)
       if (yield* Effect.raceFirst(pause, Effect.as(draining, true))) return "drained"
     }
   })
 }
+
+const placeOf = (state: QueryState): string =>
+  state.ledger.epoch === 0 ? "the start of its input" : `epoch ${state.ledger.epoch}`
 
 /** Provides the time-slice scheduler, unless the application (or a simulator) has set one of its own. */
 const withFairScheduler = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>

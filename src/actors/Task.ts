@@ -3,13 +3,15 @@
  * effects of `mapEffect` that a step leaves to be run. One step is: take a message, run plain code, run the effects,
  * send what came out.
  */
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type { ReaderRecord } from "../checkpoint/Manifest.ts"
 import type { DeadLetter, DeadReason } from "../model/DeadLetter.ts"
 import { QueryError } from "../model/Errors.ts"
 import type { EdgeBalance, OperatorBalance, SinkBalance } from "../model/Ledger.ts"
-import type { Position } from "../model/Position.ts"
 import { laneAt, noLane, ordinalAt, subAt, type RowChunk } from "../model/RowChunk.ts"
 import type { Prepared } from "../model/Sink.ts"
+import type { SnapshotValue } from "../model/Snapshot.ts"
 import { jsonText, textOf } from "../model/Text.ts"
 import { Counters } from "../streams/Counters.ts"
 import { OperatorFailure } from "../streams/Stateless.ts"
@@ -27,14 +29,30 @@ export interface Report {
   readonly edges: ReadonlyArray<EdgeBalance>
   readonly sink?: SinkBalance
   readonly prepared?: Prepared
-  /** Readers: where the epoch ends in their partition (rule C1). */
-  readonly position?: { readonly source: string; readonly partition: string; readonly next: Position | undefined }
+  /** Readers: where the epoch ends in their partition (rule C1), and their lane, which orders them. */
+  readonly reader?: { readonly lane: number; readonly record: ReaderRecord }
+  /** What the task holds at the barrier, under the name that finds it again: see `TaskState.ts`. */
+  readonly state: { readonly key: string; readonly value: SnapshotValue }
+  /** For how long the task stood still for it, ms. */
+  readonly pauseMs: number
 }
 
 /** Names of the partitions of a query, by lane: for errors and dead letters. */
 export interface LaneNames {
   readonly source: (lane: number) => string
   readonly partition: (lane: number) => string
+  /** Told when user code failed on a row of a known place: a source's operator name, its partition and ordinal. */
+  readonly failed: (lane: number, ordinal: number) => void
+}
+
+/** Copies a task's state, and tells for how long the task stood still for it. */
+export const snapshotting = (
+  clock: Clock.Clock,
+  copy: () => SnapshotValue
+): { readonly value: SnapshotValue; readonly pauseMs: number } => {
+  const started = clock.currentTimeNanosUnsafe()
+  const value = copy()
+  return { value, pauseMs: Number(clock.currentTimeNanosUnsafe() - started) / 1e6 }
 }
 
 /** An effect that a synchronous step left to be run before the step is done. */
@@ -84,6 +102,17 @@ export class Task implements HasWatermark {
     return all
   }
 
+  /** The counts of every operator in this task, and back: a ledger goes on across restarts. */
+  snapshotCounters(): SnapshotValue {
+    return [...this.#counters].map(([operator, counters]) => [operator, counters.snapshot()])
+  }
+
+  /** Adds counts that tasks before this one had; of operators that this task does not run, none. */
+  restoreCounters(snapshot: SnapshotValue): void {
+    for (const [operator, counts] of snapshot as ReadonlyArray<readonly [string, SnapshotValue]>)
+      this.#counters.get(operator)?.restore(counts)
+  }
+
   /** Sends dead letters on their way; the caller has counted them. */
   bury(letters: ReadonlyArray<DeadLetter>): void {
     let bytes = 0
@@ -112,8 +141,18 @@ export class Task implements HasWatermark {
     return `${this.placeOf?.(ordinal) ?? `row ${ordinal}`}${sub === 0 ? "" : `, output ${sub}`}`
   }
 
+  /** Notes the row on which user code failed, should it fail on it again and again. */
+  noteFailedRow(chunk: RowChunk, i: number): void {
+    this.#noteFailed(laneAt(chunk.order, i), ordinalAt(chunk.order, i))
+  }
+
+  #noteFailed(lane: string | number, ordinal: number): void {
+    if (typeof lane === "number" && lane >= 0) this.#lanes.failed(lane, ordinal)
+  }
+
   /** What user code threw, as the typed error that ends the attempt. */
   failure(thrown: unknown): Effect.Effect<never, unknown> {
+    if (thrown instanceof OperatorFailure && thrown.isExact) this.#noteFailed(thrown.lane, thrown.ordinal)
     const where = placeOf(thrown, this.name, this.#lanes)
     if (where === undefined) return Effect.die(thrown)
     const { cause } = thrown as Error

@@ -2,11 +2,13 @@
  * The fiber round a keyed operator: windows, running aggregates, dedupe. It reads its edges, keeps their watermarks,
  * aligns barriers, and hands rows and the minimum of the watermarks (W_op, rule T3) to the pure operator.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
 import { windowColumns } from "../model/WindowColumns.ts"
 import { KeyedBatch, type KeyedOperator, type OperatorOutput } from "../streams/KeyedBatch.ts"
 import type { Counters } from "../streams/Counters.ts"
+import type { KeyTuple } from "../streams/KeyDictionary.ts"
 import type { DedupeNode, RunningNode, WindowNode } from "../streams/Plan.ts"
 import { DedupeState } from "../streams/state/DedupeState.ts"
 import { GlobalState } from "../streams/state/GlobalState.ts"
@@ -19,7 +21,8 @@ import type { Chain } from "./Chain.ts"
 import { edgeBalances, Inbox, type Edge } from "./Edge.ts"
 import type { Data, Message, Sized } from "./Message.ts"
 import type { OutEdge } from "./OutEdge.ts"
-import type { Report, Task } from "./Task.ts"
+import { type Report, snapshotting, type Task } from "./Task.ts"
+import { type Recovered, stateKeys } from "./TaskState.ts"
 import type { KeyedNode } from "./Topology.ts"
 
 /** The pure operator of a node. */
@@ -83,15 +86,21 @@ export class WindowAggregator {
   #late: OutEdge | undefined
   readonly #output: OperatorOutput
 
+  readonly #stateKey: string
+  #ended = false
+  #clock: Clock.Clock = Clock.Clock.defaultValue()
+
   constructor(
     task: Task,
     node: KeyedNode,
     name: string,
+    instance: number,
     ordered: boolean,
     report: (report: Report) => Effect.Effect<void>
   ) {
     this.task = task
     this.#report = report
+    this.#stateKey = stateKeys.operator(name, instance)
     this.#alignment = new Alignment(this.inbox)
     const operator = keyedOperator(
       node,
@@ -111,8 +120,25 @@ export class WindowAggregator {
     if (late !== undefined) this.task.out.push(late)
   }
 
+  /** Goes on from a checkpoint: of what the instances before it held, the keys that are now its own. Before `run`. */
+  restore(from: ReturnType<Recovered["operatorStates"]>, isMine: (key: KeyTuple) => boolean): void {
+    if (from.states.length === 0) return
+    this.operator.restore(
+      from.states.map((state) => state.operator),
+      isMine
+    )
+    for (const state of from.states) {
+      this.task.watermark = Math.max(this.task.watermark, state.watermark)
+      this.#ended ||= state.ended
+      if (from.takesCounts) this.task.restoreCounters(state.counters)
+    }
+  }
+
   /** Runs until the attempt's scope closes. */
   readonly run: Effect.Effect<never, unknown> = Effect.gen({ self: this }, function* () {
+    this.#clock = yield* Clock.Clock
+    // What comes after learns where this operator stands (C1).
+    yield* this.task.flush
     for (;;) {
       const edge = this.inbox.ready()
       if (edge === undefined) {
@@ -134,6 +160,7 @@ export class WindowAggregator {
         case "end": {
           const minimum = this.#alignment.watermark(edge, Infinity)
           if (this.#alignment.end(edge)) {
+            this.#ended = true
             const left = this.#emit(Infinity, () => undefined)
             if (left !== undefined) yield* left
             // The last watermark is the highest of the inputs', in whichever order they ended.
@@ -196,11 +223,19 @@ export class WindowAggregator {
         () => this.task.flushNow()
       )
       if (left !== undefined) yield* left
+      const { value, pauseMs } = snapshotting(this.#clock, () => ({
+        watermark: this.task.watermark,
+        counters: this.task.snapshotCounters(),
+        operator: this.operator.snapshot(),
+        ended: this.#ended
+      }))
       yield* this.#report({
         task: this.task.name,
         epoch,
         operators: this.task.balances(),
-        edges: edgeBalances(this.inbox)
+        edges: edgeBalances(this.inbox),
+        state: { key: this.#stateKey, value },
+        pauseMs
       })
       yield* this.task.broadcast({ tag: "barrier", epoch })
       this.#alignment.release()

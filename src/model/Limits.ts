@@ -20,6 +20,10 @@ export const Limits = {
   edgeChunksMax: 8,
   /** Bytes an edge holds before its sender waits; one chunk is always let in, however large. */
   edgeBytesMax: 8 << 20,
+  /** Chunks that a partition which several queries read keeps for those that are behind (rule M1). */
+  sharedChunksMax: 64,
+  /** Bytes that all partitions of a shared source keep so; one chunk each is always kept, however large. */
+  sharedBytesMax: 64 << 20,
   /** Milliseconds of CPU after which the scheduler lets timers and sockets run. */
   timeSliceMs: 5,
   /** Distinct keys a sender remembers before it forgets them all and starts again (rule A7). */
@@ -37,14 +41,21 @@ export const Limits = {
   idleCheckMs: 250,
   /** Pace of epochs when neither the user, nor a sink, nor the checkpoint store asks for another. */
   epochIntervalMs: 100,
+  /** Pace at which a query that goes as fast as possible looks whether something came. */
+  asapCheckMs: 10,
   /** Pace of epochs that are kept in files, or written to them (rule A5). */
   filesEpochIntervalMs: 1_000,
   /** Epochs of a query that stay readable in its checkpoint, for `tidemark state --at`. */
   checkpointsRetained: 3,
   /** A checkpoint that takes longer is given up (rule C9). */
   checkpointTimeoutMs: 600_000,
+  /** The pause after a checkpoint is as long as the checkpoint took, and at most this. */
+  epochPauseMaxMs: 10_000,
+  /** A checkpoint that was given up is tried again after the first, and after twice as long each time up to the second. */
+  checkpointRetryMinMs: 1_000,
+  checkpointRetryMaxMs: 30_000,
   /** Checkpoints given up in a row after which the attempt ends, to begin again from the last good one (rule C9). */
-  checkpointFailuresMax: 3,
+  checkpointFailuresMax: 10,
   /** How often the owner of a query renews its heartbeat (rule C5a). */
   heartbeatMs: 1_000,
   /** Heartbeat intervals without a sign of life after which an owner is taken for dead (rule C5a). */

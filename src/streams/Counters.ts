@@ -1,5 +1,20 @@
 /** Mutable counters behind an `OperatorBalance` (rule L1): one set per operator and task, plain additions. */
 import type { OperatorBalance } from "../model/Ledger.ts"
+import type { SnapshotValue } from "../model/Snapshot.ts"
+
+const fields = [
+  "in",
+  "forwarded",
+  "filtered",
+  "contributed",
+  "late",
+  "outside",
+  "dead",
+  "duplicate",
+  "quarantined",
+  "partlyLate",
+  "settled"
+] as const
 
 /** The counts of one operator in one task; they only grow. */
 export class Counters {
@@ -19,6 +34,20 @@ export class Counters {
   /** Counts rows dropped under a name the user chose. */
   drop(name: string, rows: number): void {
     this.dropped.set(name, (this.dropped.get(name) ?? 0) + rows)
+  }
+
+  /** The counts as they stand, for a checkpoint. */
+  snapshot(): SnapshotValue {
+    return [Float64Array.from(fields, (field) => this[field]), [...this.dropped].map(([name, rows]) => [name, rows])]
+  }
+
+  /** Adds what a snapshot holds. */
+  restore(snapshot: SnapshotValue): void {
+    const [counts, dropped] = snapshot as unknown as readonly [Float64Array, ReadonlyArray<readonly [string, number]>]
+    fields.forEach((field, i) => {
+      this[field] += counts[i]
+    })
+    for (const [name, rows] of dropped) this.drop(name, rows)
   }
 
   balance(operator: string, held: number, partition?: string): OperatorBalance {

@@ -20,9 +20,12 @@ export class OperatorFailure extends Error {
   readonly operator: string
   readonly lane: string | number
   readonly ordinal: number
-  constructor(operator: string, chunk: RowChunk, i: number, cause: unknown) {
+  /** False where only the chunk is known, of which the first row stands for all. */
+  readonly isExact: boolean
+  constructor(operator: string, chunk: RowChunk, i: number, cause: unknown, isExact = true) {
     super(`${operator} threw`, { cause })
     this.operator = operator
+    this.isExact = isExact
     this.lane = laneAt(chunk.order, i)
     this.ordinal = ordinalAt(chunk.order, i)
   }
@@ -32,7 +35,7 @@ export class OperatorFailure extends Error {
 export const failureOf = (operator: string, chunk: RowChunk, thrown: unknown): OperatorFailure =>
   thrown instanceof RowFault
     ? new OperatorFailure(operator, chunk, thrown.index, thrown.cause)
-    : new OperatorFailure(operator, chunk, 0, thrown)
+    : new OperatorFailure(operator, chunk, 0, thrown, false)
 
 /** Takes rows that an operator gives up on: `note(chunk, i, reason, detail)`. */
 export type DeadRowTaker = (operator: string, chunk: RowChunk, i: number, reason: DeadReason, detail: string) => void

@@ -1,7 +1,7 @@
 import { Effect, Schedule } from "effect"
 import { EventStream, Late, Memory, QueryError, Trigger, Window } from "tidemark"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { ledgerOf } from "../../src/actors/Coordinator.ts"
+import { ledgerOf } from "../../src/actors/Epoch.ts"
 import { Edge } from "../../src/actors/Edge.ts"
 import { addBalances, dispositions, imbalances, type Ledger, type OperatorBalance } from "../../src/model/Ledger.ts"
 import { Counters } from "../../src/streams/Counters.ts"

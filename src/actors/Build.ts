@@ -1,0 +1,266 @@
+/**
+ * Builds what an attempt is made of: its tasks, the edges between them, and what each goes on from in a checkpoint.
+ */
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Queue from "effect/Queue"
+import { QueryError } from "../model/Errors.ts"
+import { Limits } from "../model/Limits.ts"
+import type { AnySink } from "../model/Sink.ts"
+import { hashKey, type KeyTuple, receiverOf } from "../streams/KeyDictionary.ts"
+import type { EventTimeNode, SourceNode } from "../streams/Plan.ts"
+import type { AttemptOptions, AttemptStatus } from "./Attempt.ts"
+import { wireChain, type ChainContext } from "./Chain.ts"
+import type { CoordinatorEvent } from "./Coordinator.ts"
+import type { Inbox } from "./Edge.ts"
+import type { EpochBudget } from "./EpochBudget.ts"
+import { Lanes } from "./Lanes.ts"
+import { OutEdge } from "./OutEdge.ts"
+import { PartitionReader, type ReaderStatus } from "./PartitionReader.ts"
+import type { TimedBranch } from "./PartitionTime.ts"
+import { noPoison } from "./Poison.ts"
+import { SinkWriter } from "./SinkWriter.ts"
+import { type LaneNames, type Report, Task } from "./Task.ts"
+import type { KeyedNode, ReadySource, SinkStage } from "./Topology.ts"
+import { WindowAggregator } from "./WindowAggregator.ts"
+
+/** The tasks of an attempt and the edges between them. */
+export class Build {
+  readonly writers: Array<SinkWriter> = []
+  readonly stages = new Map<KeyedNode, Array<WindowAggregator>>()
+  readonly readers: Array<{ readonly node: SourceNode; readonly reader: PartitionReader }> = []
+  readonly controls: Array<PartitionReader["control"]> = []
+  readonly tasks = new Set<string>()
+  readonly status: AttemptStatus
+  readonly #o: AttemptOptions
+  readonly #sinkOf = new Map<SinkStage, SinkWriter>()
+  readonly #lanes = new Map<EventTimeNode, Lanes>()
+  readonly #firsts = new Map<SourceNode, Latch.Latch>()
+  readonly #names: LaneNames
+  readonly #report: (report: Report) => Effect.Effect<void>
+  readonly #readerStatus: Array<ReaderStatus> = []
+  readonly #budget: EpochBudget
+  readonly #completed: () => Effect.Effect<void>
+  #active = false
+
+  constructor(o: AttemptOptions, mailbox: Queue.Queue<CoordinatorEvent>, budget: EpochBudget) {
+    this.#o = o
+    this.#budget = budget
+    this.#completed = () => Effect.asVoid(Queue.offer(mailbox, { tag: "completed" }))
+    this.#report = (report) => Effect.asVoid(Queue.offer(mailbox, { tag: "report", report }))
+    this.#names = {
+      source: (lane) => this.#readerStatus[lane]?.source ?? "unknown",
+      partition: (lane) => this.#readerStatus[lane]?.partition ?? "unknown",
+      failed: (lane, ordinal) => {
+        const failed = this.readers[lane]
+        if (failed === undefined) return
+        const { partition } = failed.reader.status
+        this.status.failedRow = { source: o.topology.nameOf(failed.node), partition, ordinal }
+      }
+    }
+    for (const stage of o.topology.sinks) this.#addWriter(stage, mailbox)
+    // A sink of the results is there before the dead letters that it may write to.
+    for (const writer of this.writers) {
+      if (writer.stage.role !== "dead") writer.task.setDead(this.#edge(writer.task, this.#writer(o.topology.dead)))
+    }
+    for (const node of o.topology.keyed) this.#addStage(node)
+    for (const node of o.topology.keyed)
+      for (const [i, instance] of (this.stages.get(node) ?? []).entries()) this.#wireStage(node, instance, i)
+    this.status = {
+      failedRow: undefined,
+      readers: this.#readerStatus,
+      sinks: this.writers.map((w) => w.status),
+      queues: () => [...this.writers, ...[...this.stages.values()].flat()].map(queueOf),
+      keys: () =>
+        [...this.stages].flatMap(([node, instances]) =>
+          instances.map((i) => ({
+            operator: o.topology.nameOf(node),
+            keys: i.operator.keys(),
+            bytes: i.operator.bytes(),
+            watermark: i.task.watermark
+          }))
+        )
+    }
+  }
+
+  #task(wanted: string, partition?: string): Task {
+    // Names of partitions are the source's: `a/b` of `c` and `b` of `c/a` are two.
+    let name = wanted
+    while (this.tasks.has(name)) name += "'"
+    this.tasks.add(name)
+    return new Task(this.#o.query, name, this.#names, partition)
+  }
+
+  #addWriter(stage: SinkStage, mailbox: Queue.Queue<CoordinatorEvent>): void {
+    const ended = Effect.asVoid(Queue.offer(mailbox, { tag: "ended", stage }))
+    const { attempt, queryId, base } = this.#o.ownership
+    const context = { queryId, attempt, continues: base.epoch }
+    const writer = new SinkWriter(this.#task(`sink ${stage.name}`), stage, context, this.#report, ended)
+    const state = this.#o.recovered?.sinkState(stage.name)
+    if (state !== undefined) writer.restore(state)
+    this.writers.push(writer)
+    this.#sinkOf.set(stage, writer)
+  }
+
+  #writer(stage: SinkStage): SinkWriter {
+    return this.#sinkOf.get(stage) as SinkWriter
+  }
+
+  #edge(from: Task, to: { readonly task: Task; readonly inbox: Inbox }): OutEdge {
+    return new OutEdge(to.inbox.add(`${from.name} -> ${to.task.name}`))
+  }
+
+  #addStage(node: KeyedNode): void {
+    const { topology, parallelism } = this.#o
+    const name = topology.nameOf(node)
+    const instances: Array<WindowAggregator> = []
+    for (let i = 0; i < parallelism; i++) {
+      const task = this.#task(`${name}[${i}]`)
+      instances.push(new WindowAggregator(task, node, name, i, topology.needsOrder, this.#report))
+    }
+    this.stages.set(node, instances)
+  }
+
+  #wireStage(node: KeyedNode, instance: WindowAggregator, i: number): void {
+    const { topology, parallelism, recovered } = this.#o
+    const { task } = instance
+    task.setDead(this.#edge(task, this.#writer(topology.dead)))
+    const keepsLate = node.kind !== "running" && node.late.kind === "to" ? node.late.sink : undefined
+    const late = keepsLate === undefined ? undefined : this.#edge(task, this.#writer(topology.stageOf(keepsLate)))
+    instance.wire(
+      wireChain(
+        task,
+        node,
+        this.#context(task, false, () => 0)
+      ),
+      late
+    )
+    const from = recovered?.operatorStates(topology.nameOf(node), i, parallelism)
+    // Key groups go to instances as the exchange deals them (C11).
+    const isMine = (key: KeyTuple): boolean => receiverOf(hashKey(key), parallelism) === i
+    if (from !== undefined) instance.restore(from, from.isWhole ? () => true : isMine)
+  }
+
+  #context(task: Task, hasAppendTime: boolean, now: () => number): ChainContext {
+    const keep = (edge: OutEdge): OutEdge => {
+      task.out.push(edge)
+      return edge
+    }
+    return {
+      topology: this.#o.topology,
+      hasAppendTime,
+      now,
+      edgesTo: (node) => (this.stages.get(node) ?? []).map((instance) => keep(this.#edge(task, instance))),
+      edgeToSink: (node) => keep(this.#edge(task, this.#writer(this.#o.topology.stageOf(node))))
+    }
+  }
+
+  /** Opens when a partition of the source has joined while the attempt runs. */
+  firstOf(node: SourceNode): Latch.Latch {
+    let latch = this.#firsts.get(node)
+    if (latch === undefined) this.#firsts.set(node, (latch = Latch.makeUnsafe(false)))
+    return latch
+  }
+
+  /** Readers of the partitions that the checkpoint knows, in the order of their lanes (A1). */
+  addRecoveredReaders(sourceOf: (node: SourceNode) => ReadySource): void {
+    const { recovered, topology } = this.#o
+    for (const record of recovered?.readers ?? []) {
+      const node = topology.sources.find((source) => topology.nameOf(source) === record.operator)
+      if (node !== undefined) this.addReader(node, sourceOf(node), record.partition)
+    }
+  }
+
+  isRead(node: SourceNode, partition: string): boolean {
+    return this.readers.some(({ node: of, reader }) => of === node && reader.status.partition === partition)
+  }
+
+  addReader(node: SourceNode, source: ReadySource, partition: string): PartitionReader {
+    const { topology, chunkRows, recovered, untilAvailable, poison } = this.#o
+    const name = topology.nameOf(node)
+    const task = this.#task(`${name}/${partition}`, partition)
+    const record = recovered?.readers.find((r) => r.operator === name && r.partition === partition)
+    const reader = new PartitionReader(task, {
+      node,
+      source,
+      name,
+      partition,
+      lane: this.#readerStatus.length,
+      chunkRows,
+      report: this.#report,
+      active: () => {
+        this.#active = true
+      },
+      restored: record === undefined ? undefined : { record, counters: recovered?.readerCounters(name, partition) },
+      budget: this.#budget,
+      onlyAvailable: untilAvailable ? { completed: this.#completed } : undefined,
+      poison: poison?.rowsOf(name, partition) ?? noPoison,
+      refusesRows:
+        recovered?.hasEnded === true && topology.keyed.length > 0 ? () => inputEnded(this.#o.query, name) : undefined
+    })
+    this.#readerStatus.push(reader.status)
+    this.readers.push({ node, reader })
+    this.controls.push(reader.control)
+    const dead: AnySink | undefined = source.deadLetters
+    const stage = dead === undefined ? topology.dead : topology.stageOf(dead)
+    task.setDead(this.#edge(task, this.#writer(stage)))
+    const chain = wireChain(
+      task,
+      node,
+      this.#context(task, source.features.appendTime, () => reader.nowMs)
+    )
+    const branches = chain.generators.map(({ node: timed, generator }): TimedBranch => {
+      const lanes = this.#lanesOf(timed)
+      const branch = topology.nameOf(timed)
+      const whenQuiet =
+        timed.spec.whenQuiet ?? (source.features.bounded || !source.features.appendTime ? "hold" : "followClock")
+      return {
+        name: branch,
+        generator,
+        lanes,
+        lane: lanes.join(record === undefined ? undefined : (record.watermarks[branch] ?? -Infinity)),
+        idleAfterMs: timed.spec.idleAfterMs ?? Limits.idleAfterMs,
+        followClockBehindMs: whenQuiet === "followClock" ? timed.spec.outOfOrdernessMs : undefined
+      }
+    })
+    reader.wire(chain, branches)
+    return reader
+  }
+
+  #lanesOf(node: EventTimeNode): Lanes {
+    const meeting = this.#o.topology.meetingOf(node)
+    let lanes = this.#lanes.get(meeting)
+    if (lanes === undefined) {
+      lanes = new Lanes(meeting.spec.alignmentDriftMs ?? Limits.alignmentDriftMs)
+      this.#lanes.set(meeting, lanes)
+    }
+    return lanes
+  }
+
+  takeActivity(): boolean {
+    const active = this.#active
+    this.#active = false
+    return active
+  }
+
+  readonly tick: Effect.Effect<void> = Effect.sync(() => {
+    for (const control of this.controls) if (control.length === 0) control.tryOffer({ tag: "tick" })
+  })
+}
+
+const queueOf = (receiver: { readonly task: Task; readonly inbox: Inbox }) => {
+  let waiting = 0
+  let peak = 0
+  for (const edge of receiver.inbox.edges) {
+    waiting += edge.length
+    peak = Math.max(peak, edge.peak)
+  }
+  return { task: receiver.task.name, waiting, peak }
+}
+
+const inputEnded = (query: string, source: string): QueryError =>
+  new QueryError({
+    reason: "InputEnded",
+    query,
+    message: `${source} has rows beyond the end that query ${query} had read it to, and the windows they may belong to are closed: begin anew with another checkpoint, or read such input with Trigger.availableNow(), which keeps windows open`
+  })

@@ -1,0 +1,85 @@
+/**
+ * From a checkpoint to what an attempt goes on from (rule C5): the query is taken over, the plan compared, the pending
+ * epoch committed again, what earlier attempts left is swept, and the state read.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Ownership } from "../checkpoint/Chain.ts"
+import { comparePlans } from "../checkpoint/PlanChange.ts"
+import { takeOver } from "../checkpoint/TakeOver.ts"
+import { QueryError } from "../model/Errors.ts"
+import { failpoint } from "../model/Failpoint.ts"
+import type { ObjectStore } from "../model/ObjectStore.ts"
+import type { PlanFingerprint } from "../model/PlanFingerprint.ts"
+import { commitAll } from "./Epoch.ts"
+import type { QuerySettings } from "./QueryOptions.ts"
+import type { QueryState } from "./QueryState.ts"
+import { Recovered } from "./TaskState.ts"
+import type { Topology } from "./Topology.ts"
+
+/** What a recovery is done with. */
+export interface RecoveryOptions {
+  readonly objects: ObjectStore
+  readonly topology: Topology
+  readonly plan: PlanFingerprint
+  readonly settings: QuerySettings
+  readonly state: QueryState
+}
+
+/** Owns the query in the present scope, and gives what to go on from; `recovered` is absent when it begins anew. */
+export const recover = (
+  o: RecoveryOptions
+): Effect.Effect<{ readonly ownership: Ownership; readonly recovered: Recovered | undefined }, unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { topology, state, settings } = o
+    const query = state.name
+    const ownership = yield* takeOver({
+      objects: o.objects,
+      query,
+      ifOwned: settings.ifOwned,
+      takeOver: state.attempt === 0 ? settings.takeOver : undefined,
+      retained: settings.checkpointsRetained,
+      savepoint: settings.savepoint,
+      onStandby: (owner) =>
+        Effect.andThen(
+          Effect.sync(() => {
+            state.phase = "standby"
+          }),
+          Effect.logInfo(`query ${query} waits as a standby: it is run by ${owner}`)
+        )
+    })
+    state.phase = "starting"
+    state.attempt = ownership.attempt
+    state.id = ownership.queryId
+    const { base } = ownership
+    if (base.epoch > 0) yield* checkPlan(query, base.plan, o.plan, settings.accepted)
+    // What was prepared before the crash is committed first, by whoever comes (C2).
+    yield* commitAll(query, topology.sinks, base.prepared)
+    for (const { sink, name } of topology.sinks) {
+      const keep = base.prepared.find((prepared) => prepared.writer === name)
+      const { attempt, queryId } = ownership
+      if (sink.sweep !== undefined)
+        yield* failpoint("sweep", sink.sweep({ query, queryId, writer: name, attempt, keep }))
+    }
+    yield* ownership.sweep
+    if (base.epoch === 0) return { ownership, recovered: undefined }
+    const states = yield* ownership.readState
+    state.continued ??= { epoch: base.epoch, readers: base.readers }
+    if (state.ledger.epoch < base.epoch) state.ledger = base.ledger
+    return { ownership, recovered: new Recovered(base, states) }
+  })
+
+/** C8: a plan that means something else than the one of the checkpoint does not start. */
+const checkPlan = (
+  query: string,
+  before: PlanFingerprint,
+  after: PlanFingerprint,
+  accepted: ReadonlySet<string>
+): Effect.Effect<void, QueryError> => {
+  const refused = comparePlans(before, after, { accepted }).filter((change) => change.verdict === "refuse")
+  if (refused.length === 0) return Effect.void
+  const [{ operator, reason, todo }] = refused
+  const more = refused.length === 1 ? "" : ` And ${refused.length - 1} more.`
+  const message = `the checkpoint of ${query} was written by another plan: ${operator}: ${reason}. ${todo}.${more} Run "tidemark plan" to see the choices`
+  return Effect.fail(new QueryError({ reason: "PlanChanged", query, message }))
+}

@@ -1,9 +1,24 @@
 /** W1 through the public API and the real runtime: readers, hash exchange, aggregators, sink, ledger on. */
-import { Checkpoint, EventStream, Query, Window } from "tidemark"
+import { Checkpoint, EventStream, Query, Trigger, Window } from "tidemark"
 import * as Effect from "effect/Effect"
 import { checkSink, W1Check, w1Source } from "./events.ts"
 
-export const runFibers = async (events: number, parallelism: number): Promise<W1Check> => {
+/** How a run keeps checkpoints. */
+export interface Checkpointing {
+  readonly everyMs: number
+  readonly folder: string
+}
+
+/** What a run came to: its results, and the checkpoints it made durable. */
+export interface W1Run {
+  readonly check: W1Check
+  readonly checkpoints: number
+  readonly pauseMsMax: number
+  readonly stateBytesMax: number
+}
+
+/** Without `checkpointing` there is one epoch, the last. */
+export const runFibers = async (events: number, parallelism: number, checkpointing?: Checkpointing): Promise<W1Run> => {
   const check = new W1Check()
   const pipeline = EventStream.from(w1Source(events)).pipe(
     EventStream.withEventTime("ts", { outOfOrderness: "5 seconds" }),
@@ -17,6 +32,18 @@ export const runFibers = async (events: number, parallelism: number): Promise<W1
     })),
     EventStream.to(checkSink(check))
   )
-  await Effect.runPromise(Query.run(pipeline, { name: "w1", parallelism }).pipe(Effect.provide(Checkpoint.layerMemory)))
-  return check
+  const trigger = Trigger.every(checkpointing?.everyMs ?? "1 hour")
+  const store = checkpointing === undefined ? Checkpoint.layerMemory : Checkpoint.layerFiles(checkpointing.folder)
+  const running = Effect.gen(function* () {
+    const handle = yield* Query.start(pipeline, { name: "w1", parallelism, trigger })
+    yield* handle.await
+    const epochs = handle.state.epochs
+    return {
+      check,
+      checkpoints: epochs.length,
+      pauseMsMax: Math.max(...epochs.map((e) => e.times.pause)),
+      stateBytesMax: Math.max(...epochs.map((e) => e.stateBytes))
+    }
+  })
+  return Effect.runPromise(Effect.scoped(running).pipe(Effect.provide(store)))
 }

@@ -24,6 +24,14 @@ export const Limits = {
   sharedChunksMax: 64,
   /** Bytes that all partitions of a shared source keep so; one chunk each is always kept, however large. */
   sharedBytesMax: 64 << 20,
+  /** Chunks that one reading of a partition which several queries share holds for those that are behind (rule M1). */
+  sharedChunksMax: 256,
+  /** Bytes that all readings of a shared source hold so; one chunk each is let in, however large. */
+  sharedBytesMax: 64 << 20,
+  /** Chunks of them that are kept although all have taken them, for a query that comes or restarts. */
+  sharedHistoryChunks: 64,
+  /** Turns of the scheduler that a shared reading gives a query that is as far behind as it may be. */
+  sharedTurnsMax: 16,
   /** Milliseconds of CPU after which the scheduler lets timers and sockets run. */
   timeSliceMs: 5,
   /** Distinct keys a sender remembers before it forgets them all and starts again (rule A7). */

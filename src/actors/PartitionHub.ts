@@ -1,0 +1,191 @@
+/**
+ * One reading of a partition that several queries follow (rule M1): a cursor, and the chunks it gave last.
+ *
+ * Invariants: the chunks stand in the partition's order without a gap, so that each place between two of them, and the
+ * one before the first, is known by its position; at most `bounds` of them are held, and at least the newest. A
+ * subscriber stands at one of these places. Whoever has not taken a chunk when it must go is let go: it keeps its
+ * position and no longer belongs here. Positions are compared for equality and nothing else.
+ *
+ * Only state and its transitions: nothing here waits or runs. See SharedPartition.ts for who reads when.
+ */
+import type * as Cause from "effect/Cause"
+import type * as Scope from "effect/Scope"
+import type { Position } from "../model/Position.ts"
+import type { Demand, PartitionCursor, SourceChunk } from "../model/Source.ts"
+
+/** A chunk, and the demand it was read with. */
+export interface Entry {
+  readonly chunk: SourceChunk<unknown>
+  /** Rows that were asked for: whoever asks for fewer cannot take it. */
+  readonly asked: number
+  readonly bytes: number
+}
+
+/** What a hub may hold. */
+export interface HubBounds {
+  /** Chunks. */
+  readonly chunks: number
+  /** Chunks of them that no subscriber needs any more. */
+  readonly history: number
+  /** Bytes; depends on how many hubs there are. */
+  readonly bytes: () => number
+}
+
+/** One open cursor of one query. */
+export interface Subscriber {
+  /** Where it reads on; undefined: where the source's options say. */
+  position: Position | undefined
+  /** Number of the chunk that it takes next, in its hub. */
+  next: number
+  hub: PartitionHub | undefined
+  /** What it asked for last. */
+  rows: number
+  bytes: number
+  /** The end of the partition as it knew it last, for when it has no hub. */
+  end: Position | undefined
+  closed: boolean
+}
+
+const sound = (bytes: number): number => (bytes > 0 && bytes < Infinity ? bytes : 0)
+
+/** See the head of this file. */
+export class PartitionHub {
+  /** Hubs of a partition in the order they were made. */
+  readonly id: number
+  readonly subscribers = new Set<Subscriber>()
+  /** Open while some subscriber opens or pulls the cursor: one at a time. */
+  leader: Subscriber | undefined
+  cursor: PartitionCursor<unknown, unknown, unknown> | undefined
+  /** The cursor's. */
+  scope: Scope.Closeable | undefined
+  /** How the cursor ended or failed; a hub that failed is left by all. */
+  over: { readonly cause: Cause.Cause<unknown>; readonly isEnd: boolean } | undefined
+  /** Grows with each change that somebody may wait for. */
+  version = 0
+  readonly #bounds: HubBounds
+  readonly #waiting = new Set<() => void>()
+  readonly #entries: Array<Entry> = []
+  /** The position before the first entry, and the number of that entry. */
+  #start: Position | undefined
+  #first = 0
+  #bytes = 0
+
+  constructor(id: number, start: Position | undefined, bounds: HubBounds) {
+    this.id = id
+    this.#start = start
+    this.#bounds = bounds
+  }
+
+  /** Chunks and bytes held now. */
+  get held(): { readonly chunks: number; readonly bytes: number } {
+    return { chunks: this.#entries.length, bytes: this.#bytes }
+  }
+
+  /** Where the cursor reads on. */
+  get tip(): Position | undefined {
+    const last = this.#entries.at(-1)
+    return last === undefined ? this.#start : last.chunk.next
+  }
+
+  /** The chunk that a subscriber takes next; undefined at the tip. */
+  entryFor(subscriber: Subscriber): Entry | undefined {
+    return this.#entries[subscriber.next - this.#first]
+  }
+
+  /** The number of the chunk after a position; undefined when the position is none that is kept. The newest counts. */
+  numberOf(position: Position | undefined): number | undefined {
+    const n = this.#entries.length
+    for (let i = n; i > 0; i--) if (this.#entries[i - 1].chunk.next === position) return this.#first + i
+    return this.#start === position ? this.#first : undefined
+  }
+
+  /** Whether a subscriber may take every chunk from this one on. */
+  fits(subscriber: Subscriber, from: number): boolean {
+    for (let i = from - this.#first; i < this.#entries.length; i++)
+      if (!entryFits(this.#entries[i], subscriber)) return false
+    return true
+  }
+
+  join(subscriber: Subscriber, next: number): void {
+    subscriber.hub = this
+    subscriber.next = next
+    this.subscribers.add(subscriber)
+  }
+
+  leave(subscriber: Subscriber): void {
+    subscriber.hub = undefined
+    this.subscribers.delete(subscriber)
+  }
+
+  /** What all subscribers take: the least that one of them asked for. */
+  demand(): Demand {
+    let rows = Infinity
+    let bytes = Infinity
+    for (const s of this.subscribers) {
+      if (s.rows < rows) rows = s.rows
+      if (s.bytes < bytes) bytes = s.bytes
+    }
+    return { rows, bytes }
+  }
+
+  /** Whether the next chunk would cost a subscriber its place. */
+  get isFull(): boolean {
+    // The next one is taken to be as large as the last.
+    if (!this.#exceeds(this.#entries.length + 1, this.#bytes + (this.#entries.at(-1)?.bytes ?? 0))) return false
+    for (const s of this.subscribers) if (s.next === this.#first) return true
+    return false
+  }
+
+  /** Puts a chunk at the tip, forgets old ones, and lets those go whose next one had to be forgotten. */
+  push(chunk: SourceChunk<unknown>, asked: number): void {
+    const entry = { chunk, asked, bytes: sound(chunk.bytes) }
+    this.#entries.push(entry)
+    this.#bytes += entry.bytes
+    while (this.#entries.length > 1 && this.#exceeds(this.#entries.length, this.#bytes)) this.#forget()
+    this.#trim()
+  }
+
+  #exceeds(chunks: number, bytes: number): boolean {
+    return chunks > this.#bounds.chunks || bytes > this.#bounds.bytes()
+  }
+
+  /** Forgets what all have taken, beyond what is kept for those who come. */
+  #trim(): void {
+    if (this.#entries.length <= this.#bounds.history) return
+    let slowest = this.#first + this.#entries.length - this.#bounds.history
+    for (const s of this.subscribers) if (s.next < slowest) slowest = s.next
+    while (this.#first < slowest) this.#forget()
+  }
+
+  #forget(): void {
+    const oldest = this.#entries.shift()
+    if (oldest === undefined) return
+    this.#bytes -= oldest.bytes
+    for (const s of this.subscribers) {
+      if (s.next !== this.#first) continue
+      // The partition goes on beyond where it stands: enough to know that it is not at the end.
+      s.end = this.tip
+      this.leave(s)
+    }
+    this.#first++
+    this.#start = oldest.chunk.next
+  }
+
+  /** Something changed: whoever waits looks again. */
+  wake(): void {
+    this.version++
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const resume of waiting) resume()
+  }
+
+  /** Calls back at the next change; the returned function takes it back. */
+  onChange(resume: () => void): () => void {
+    this.#waiting.add(resume)
+    return () => void this.#waiting.delete(resume)
+  }
+}
+
+/** Whether a chunk holds no more rows than a subscriber asked for. */
+export const entryFits = (entry: Entry, subscriber: Subscriber): boolean =>
+  entry.asked <= subscriber.rows || entry.chunk.length <= subscriber.rows

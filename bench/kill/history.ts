@@ -1,0 +1,189 @@
+/**
+ * One history: a fresh folder, processes of the job one after the other, each killed somewhere, and at last one that runs
+ * to its end. After every kill, what readers see is looked at; in the end it has to be what an undisturbed run leaves.
+ */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { chainOf, type ChainFacts } from "./chain.ts"
+import { changed, compare, look, type Seen, type Wrong } from "./parts.ts"
+import { type Ended, pause, start, type StartOptions } from "./process.ts"
+
+/** What is done to one process. */
+export interface Step {
+  readonly parallelism: number
+  /** `TIDEMARK_FAILPOINT`: a step of it to be killed at. */
+  readonly failpoint?: string
+  /** Or the moment, ms after its start. */
+  readonly afterMs?: number
+  readonly signal: "SIGKILL" | "SIGTERM"
+}
+
+/** What came of it. */
+export interface StepResult {
+  readonly step: Step
+  readonly ended: Ended
+  /** Whether the process was ended by the step. */
+  readonly hit: boolean
+  /** The newest checkpoint before and after. */
+  readonly before: ChainFacts | undefined
+  readonly after: ChainFacts | undefined
+}
+
+/** What an undisturbed run leaves. */
+export interface Expected {
+  readonly seen: Seen
+  /** Operators and sinks of the ledger, as text. */
+  readonly ledger: string
+  readonly rows: number
+  /** Failpoints it passed, in order, as `name:side`. */
+  readonly passed: ReadonlyArray<string>
+  readonly tookMs: number
+}
+
+/** A history, told. */
+export interface History {
+  readonly folder: string
+  readonly steps: ReadonlyArray<StepResult>
+  readonly wrong: Wrong
+  /** Everything else that should not be. */
+  readonly problems: ReadonlyArray<string>
+}
+
+/** The outputs in `./out`, and the dead letters that the checkpoint keeps. */
+export const lookAt = (folder: string): Seen => {
+  const out = look(join(folder, "out"))
+  const dead = look(join(folder, ".tidemark/dead"))
+  const files = new Map([...out.files, ...[...dead.files].map(([file, text]) => [`dead/${file}`, text] as const)])
+  const kept = [...dead.rows].map(([query, rows]) => [`dead/${query}`, rows] as const)
+  return { files, rows: new Map([...out.rows, ...kept]) }
+}
+
+/** Names in staging folders that are not markers, and temporary files: what a clean end leaves none of. */
+const leftovers = (folder: string): ReadonlyArray<string> =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => {
+    const name = path.slice(path.lastIndexOf("/") + 1)
+    return name.startsWith(".tmp") || (/\/\.staged\//.test(path) && !/_epoch_\d+$/.test(name))
+  })
+
+interface Summary {
+  readonly balanced: boolean
+  readonly rows: number
+  readonly ended: string
+  readonly ledger: {
+    readonly operators: ReadonlyArray<{ readonly operator: string }>
+    readonly sinks: ReadonlyArray<{ readonly sink: string }>
+  }
+}
+
+const ledgerText = ({ ledger }: Summary): string =>
+  [...ledger.operators, ...ledger.sinks]
+    .map((balance) => JSON.stringify(balance))
+    .toSorted()
+    .join("\n")
+
+const summaryOf = (ended: Ended): Summary | undefined => {
+  const line = ended.stdout.trim().split("\n").at(-1) ?? ""
+  return line.startsWith("{") ? (JSON.parse(line) as Summary) : undefined
+}
+
+const linesOf = (file: string): ReadonlyArray<string> => readFileSync(file, "utf8").split("\n").filter(Boolean)
+
+/** Runs the job undisturbed in a folder. */
+export const undisturbed = async (options: StartOptions): Promise<Expected> => {
+  mkdirSync(options.folder, { recursive: true })
+  const log = join(options.folder, "failpoints.log")
+  writeFileSync(log, "")
+  const ended = await start({ ...options, log }).ended
+  const summary = summaryOf(ended)
+  if (ended.code !== 0 || summary === undefined)
+    throw new Error(`the undisturbed run ended with ${ended.code ?? ended.signal}:\n${ended.stderr}`)
+  if (!summary.balanced) throw new Error(`the ledger of the undisturbed run is not balanced: ${ended.stdout}`)
+  const seen = lookAt(options.folder)
+  return { seen, ledger: ledgerText(summary), rows: summary.rows, passed: linesOf(log), tookMs: ended.tookMs }
+}
+
+/** Whether a process says that it goes on, and from where. */
+const saysWhere = (ended: Ended, epoch: number): boolean =>
+  ended.stderr.includes(`epoch ${epoch.toLocaleString("en-US")}`)
+
+/** A process that has not ended by now is stuck. */
+const patienceMs = 60_000
+
+const runStep = async (options: StartOptions, step: Step): Promise<Omit<StepResult, "before" | "after">> => {
+  const { failpoint } = step
+  const process = start({
+    ...options,
+    parallelism: step.parallelism,
+    ...(failpoint === undefined ? {} : { failpoint })
+  })
+  const timers = [setTimeout(() => process.kill("SIGKILL"), patienceMs)]
+  if (step.afterMs !== undefined) timers.push(setTimeout(() => process.kill(step.signal), step.afterMs))
+  const ended = await process.ended
+  for (const timer of timers) clearTimeout(timer)
+  return { step, ended, hit: step.signal === "SIGTERM" ? /stopping/.test(ended.stderr) : ended.signal === "SIGKILL" }
+}
+
+/**
+ * Runs a history. `next` gives the step of the next process, or none when it is to run to its end; it is told what came of
+ * the step before.
+ */
+export const runHistory = async (
+  options: StartOptions,
+  expected: Expected,
+  next: (last: StepResult | undefined) => Step | undefined
+): Promise<History> => {
+  const { folder } = options
+  mkdirSync(folder, { recursive: true })
+  const steps: Array<StepResult> = []
+  const problems: Array<string> = []
+  let seen = lookAt(folder)
+  let before: ChainFacts | undefined
+  for (;;) {
+    const step = next(steps.at(-1))
+    const which = `process ${steps.length + 1}`
+    const result = await runStep(options, step ?? { parallelism: options.parallelism, signal: "SIGKILL" })
+    const { ended } = result
+    const after = await chainOf(folder)
+    const now = lookAt(folder)
+    for (const change of changed(seen, now)) problems.push(`${which}: ${change}`)
+    seen = now
+    const early = compare(expected.seen, now, false)
+    if (early.duplicated + early.foreign > 0)
+      problems.push(`${which}: readers see what is not committed: ${early.samples.join("; ")}`)
+    if (after !== undefined && now.files.size > 0 && after.newestPart(now) > after.epoch)
+      problems.push(
+        `${which}: a part of epoch ${after.newestPart(now)} is visible, the checkpoint is at ${after.epoch}`
+      )
+    if (ended.tookMs >= patienceMs) problems.push(`${which} was stuck: ${ended.stderr}`)
+    if (!result.hit && ended.code !== 0)
+      problems.push(`${which} ended with ${ended.code ?? ended.signal}: ${ended.stderr}`)
+    const startedAt = before?.epoch ?? 0
+    if (startedAt > 0 && ended.stderr !== "" && ended.code === 0 && !saysWhere(ended, startedAt))
+      problems.push(`${which} does not say that it goes on after epoch ${startedAt}: ${ended.stderr}`)
+    steps.push({ ...result, before, after })
+    before = after
+    if (problems.length > 0) break
+    if (ended.code === 0 && summaryOf(ended)?.ended === "exhausted") break
+  }
+  const summary = summaryOf(steps[steps.length - 1].ended)
+  const wrong = compare(expected.seen, seen, problems.length === 0)
+  if (problems.length === 0) {
+    for (const name of leftovers(folder)) problems.push(`left over: ${name}`)
+    if (summary === undefined || !summary.balanced) problems.push("the ledger is not balanced in the end")
+    else if (ledgerText(summary) !== expected.ledger)
+      problems.push(
+        `the ledger is not that of the undisturbed run: ${firstDifference(expected.ledger, ledgerText(summary))}`
+      )
+  }
+  return { folder, steps, wrong, problems }
+}
+
+const firstDifference = (wanted: string, got: string): string => {
+  const a = wanted.split("\n")
+  const b = got.split("\n")
+  const i = a.findIndex((line, at) => line !== b[at])
+  return `${a[i]} became ${b[i]}`
+}
+
+/** A while between random moments; here so that checks need not import timers. */
+export { pause }

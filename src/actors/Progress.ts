@@ -1,10 +1,19 @@
 /** Where a query stands: a plain value for people, dashboards and tests, computed when asked. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { ReaderRecord } from "../checkpoint/Manifest.ts"
 import type { Ledger } from "../model/Ledger.ts"
-import type { QueryState } from "./Supervisor.ts"
+import { guaranteeOf, type QueryGuarantee } from "../streams/Guarantee.ts"
+import { type EndPositions, type EpochProgress, epochProgressOf, type MeasuredEpoch } from "./EpochProgress.ts"
+import { type Lag, type LagFacts, lagOf } from "./Lag.ts"
+import type { ReaderStatus } from "./PartitionReader.ts"
+import type { QueryPhase, QueryState } from "./QueryState.ts"
 
 /** One partition being read. */
 export interface PartitionProgress {
   readonly source: string
+  /** Name of the source operator in the ledger. */
+  readonly operator?: string
   readonly partition: string
   /** Rows and dead rows read. */
   readonly rows: number
@@ -12,6 +21,8 @@ export interface PartitionProgress {
   readonly watermark: number | undefined
   readonly idle: boolean
   readonly ended: boolean
+  /** Absent in values made before lag was known. */
+  readonly lag?: Lag
 }
 
 /** One keyed operator, over all its instances. */
@@ -34,9 +45,27 @@ export interface OutputProgress {
 /** A moment of a query. */
 export interface QueryProgress {
   readonly name: string
+  /** Stable across restarts; none before the query is owned. */
+  readonly id: string | undefined
+  /** Of this start; restarts within it share it. */
+  readonly runId: string
+  readonly phase: QueryPhase
+  /** Number of the takeover of the present attempt; 0 before the first. */
+  readonly attempt: number
+  /** The epoch that this run went on from, and where each partition stood; none when it began anew. */
+  readonly continued: { readonly epoch: number; readonly readers: ReadonlyArray<ReaderRecord> } | undefined
+  readonly guarantee: QueryGuarantee
   /** The last epoch committed; 0 before the first. */
   readonly epoch: number
   readonly restarts: number
+  /** Why it failed last, as people read it. */
+  readonly lastFailure: string | undefined
+  /** Checkpoints given up since the last good one, and when that was, ms since the epoch. */
+  readonly checkpoint: {
+    readonly givenUp: number
+    readonly why: string | undefined
+    readonly atMs: number | undefined
+  }
   /** Rows and dead rows read by this attempt. */
   readonly rowsIn: number
   /** The plan's operators by their names in the ledger, inputs before what they feed. */
@@ -50,32 +79,48 @@ export interface QueryProgress {
   readonly ledger: Ledger
 }
 
+/** Facts of a reader, with those of its lag where it knows them. */
+export type ReaderFacts = ReaderStatus & LagFacts & { readonly operator?: string }
+
 const known = (watermark: number): number | undefined => (watermark === -Infinity ? undefined : watermark)
 
-/** Reads the progress off a query's live facts. */
-export const progressOf = (state: QueryState): QueryProgress => {
-  const readers = state.status?.readers ?? []
+const readersOf = (state: QueryState): ReadonlyArray<ReaderFacts> => state.status?.readers ?? []
+
+/** Reads the progress off a query's live facts. `nowMs`: for the age of the last rows; without it that is not known. */
+export const progressOf = (state: QueryState, nowMs: number = Number.NaN): QueryProgress => {
+  const readers = readersOf(state)
   const operators = new Map<string, { keys: number; watermark: number }>()
   for (const { operator, keys, watermark } of state.status?.keys() ?? []) {
     const sum = operators.get(operator) ?? { keys: 0, watermark: Infinity }
     operators.set(operator, { keys: sum.keys + keys, watermark: Math.min(sum.watermark, watermark) })
   }
+  const { topology } = state
   return {
     name: state.name,
+    id: state.id,
+    runId: state.runId,
+    phase: state.phase,
+    attempt: state.attempt,
+    continued: state.continued,
+    guarantee: guaranteeOf(
+      topology.sources.map(({ source }) => source),
+      topology.sinks.filter(({ role }) => role !== "dead").map(({ sink }) => sink)
+    ),
     epoch: state.ledger.epoch,
     restarts: state.restarts,
+    lastFailure: state.lastFailure,
+    checkpoint: { givenUp: state.givenUp, why: state.givenUpWhy, atMs: state.checkpointAtMs },
     rowsIn: readers.reduce((sum, r) => sum + r.rows, 0),
-    plan: [...state.topology.consumers.keys()].map((node) => ({
-      operator: state.topology.nameOf(node),
-      kind: node.kind
-    })),
+    plan: [...topology.consumers.keys()].map((node) => ({ operator: topology.nameOf(node), kind: node.kind })),
     partitions: readers.map((r) => ({
       source: r.source,
+      operator: r.operator ?? `source ${r.source}`,
       partition: r.partition,
       rows: r.rows,
       watermark: known(r.watermark),
       idle: r.idle,
-      ended: r.ended
+      ended: r.ended,
+      lag: lagOf(r, nowMs)
     })),
     operators: [...operators].map(([operator, { keys, watermark }]) => ({
       operator,
@@ -86,4 +131,33 @@ export const progressOf = (state: QueryState): QueryProgress => {
     queues: state.status?.queues() ?? [],
     ledger: state.ledger
   }
+}
+
+/** The same, as an effect that looks at the clock. */
+export const progressNow = (state: QueryState): Effect.Effect<QueryProgress> =>
+  Effect.map(Clock.currentTimeMillis, (nowMs) => progressOf(state, nowMs))
+
+const endsOf = (state: QueryState): EndPositions => {
+  const ends = new Map<string, Map<string, string>>()
+  for (const { source, partition, end } of readersOf(state)) {
+    if (end === undefined) continue
+    const ofSource = ends.get(source) ?? new Map<string, string>()
+    ends.set(source, ofSource)
+    ofSource.set(partition, end)
+  }
+  return ends
+}
+
+const noEnds: EndPositions = new Map()
+
+/** The epochs that are remembered, oldest first, at most the last `most`. */
+export const recentProgressOf = (state: QueryState, most: number): ReadonlyArray<EpochProgress> => {
+  const epochs: ReadonlyArray<MeasuredEpoch> = state.epochs
+  const first = Math.max(0, epochs.length - most)
+  return epochs.slice(first).map((facts, i) => {
+    const at = first + i
+    // Ends are of now: they say something about the last epoch only.
+    const ends = at === epochs.length - 1 ? endsOf(state) : noEnds
+    return epochProgressOf(state, facts, at === 0 ? undefined : epochs[at - 1].ledger, ends)
+  })
 }

@@ -1,0 +1,35 @@
+/**
+ * How far a reader is behind its source, in rows and in time: what can be known of it, and nothing that cannot.
+ *
+ * Positions are opaque, so the distance between two of them is the connector's to say. A partition that ended, or that
+ * stands at the end its source named, is 0 behind. Otherwise rows are known where the source counts them, and time
+ * where it has append times: the age of the last row read. What is not known is absent, never 0.
+ */
+import type { Position } from "../model/Position.ts"
+
+/** What a reader knows; it fills these in at its ticks, a few times a second. */
+export interface LagFacts {
+  readonly ended: boolean
+  /** Where it stands: the row read next. */
+  readonly position: Position | undefined
+  /** The position after the last row that exists, as of the last look at `cursor.end`. */
+  readonly end?: Position | undefined
+  /** Rows between both, as the source counts them. */
+  readonly rowsBehind?: number | undefined
+  /** The source's append time of the last row read, ms since the epoch. */
+  readonly appendMs?: number | undefined
+}
+
+/** Rows and milliseconds behind; each absent when it cannot be known. */
+export interface Lag {
+  readonly rows: number | undefined
+  readonly ms: number | undefined
+}
+
+/** The lag of one partition at an instant. */
+export const lagOf = (facts: LagFacts, nowMs: number): Lag => {
+  const { ended, position, end, rowsBehind, appendMs } = facts
+  if (ended || rowsBehind === 0 || (end !== undefined && end === position)) return { rows: 0, ms: 0 }
+  const age = appendMs === undefined ? Number.NaN : nowMs - appendMs
+  return { rows: rowsBehind, ms: Number.isFinite(age) ? Math.max(0, age) : undefined }
+}

@@ -1,8 +1,10 @@
 /**
  * Runs a `Job` on the real runtime, in as many ways as results must not depend on: chunk sizes, parallelism, pace of epochs, speed of each partition, columns or rows, order in which fibers run.
  */
-import { Effect, Scheduler } from "effect"
+import { Cause, Effect, Exit, Fiber, Scheduler } from "effect"
 import { Checkpoint, Memory, Query, Trigger } from "tidemark"
+import { make as makeStore } from "../../src/connectors/memory/MemoryObjectStore.ts"
+import { HostProcess, type ProcessFacts } from "../../src/checkpoint/Owner.ts"
 import type { Ledger, OperatorBalance } from "../../src/model/Ledger.ts"
 import type { Source } from "../../src/model/Source.ts"
 import type { Counts, Job, Row } from "../oracle/Job.ts"
@@ -74,9 +76,14 @@ class SeededScheduler implements Scheduler.Scheduler {
   readonly #random: Random
   readonly #tasks: Array<() => void> = []
   #scheduled = false
+  #stepsLeft: number
+  readonly #stopped: () => void
 
-  constructor(seed: number) {
+  /** After `steps` tasks nothing runs any more, as in a process that was killed, or frozen for ever. */
+  constructor(seed: number, steps = Infinity, stopped: () => void = () => undefined) {
     this.#random = randomOf(seed)
+    this.#stepsLeft = steps
+    this.#stopped = stopped
   }
 
   shouldYield(): boolean {
@@ -100,6 +107,7 @@ class SeededScheduler implements Scheduler.Scheduler {
   #drain(): void {
     const tasks = this.#tasks
     for (let budget = 500; tasks.length > 0 && budget > 0; budget--) {
+      if (this.#stepsLeft-- <= 0) return this.#stopped()
       const at = this.#random(tasks.length)
       const task = tasks[at]
       tasks[at] = tasks[tasks.length - 1]
@@ -113,6 +121,77 @@ class SeededScheduler implements Scheduler.Scheduler {
 /** Runs an effect under a seeded order of fibers; 0: effect's own. */
 export const ordered = <A, E, R>(order: number, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   order === 0 ? effect : Effect.provideService(effect, Scheduler.Scheduler, new SeededScheduler(order))
+
+/** One attempt that does not live to its end: after how many steps of the scheduler it is cut off, and how. */
+export interface Cut {
+  readonly afterSteps: number
+  /** `freeze`: nothing of it runs any more. `interrupt`: its scope is closed, as when a fiber is interrupted. */
+  readonly how: "freeze" | "interrupt"
+  readonly parallelism: number
+  readonly chunkRows: number
+}
+
+const noLife: ProcessFacts = {
+  self: Effect.succeed({
+    host: "here",
+    bootId: "b",
+    pidNamespace: "n",
+    container: "c",
+    pid: 7,
+    startedAt: "0"
+  }),
+  isGone: () => Effect.succeed(true)
+}
+
+/** Runs one process of a job until it ends or is cut off; undefined when it was. */
+const runProcess = <A>(program: Effect.Effect<A, unknown>, cut: Cut | undefined, seed: number): Promise<A | undefined> =>
+  new Promise((resolve, reject) => {
+    let stop = (): void => resolve(undefined)
+    const steps = cut === undefined || cut.how === "interrupt" ? Infinity : cut.afterSteps
+    const scheduler = new SeededScheduler(seed, steps, () => stop())
+    // Each process is another one, and the one before it is surely gone.
+    const own = Effect.map(noLife.self, (self) => ({ ...self, pid: 100 + (seed % 1_000_000) }))
+    const ready = Effect.provideService(program, HostProcess, { ...noLife, self: own })
+    const fiber = Effect.runFork(ready, { scheduler })
+    fiber.addObserver((exit) => {
+      if (Exit.isSuccess(exit)) resolve(exit.value)
+      else if (Cause.hasInterruptsOnly(exit.cause)) resolve(undefined)
+      else reject(new Error(Cause.pretty(exit.cause)))
+    })
+    if (cut?.how !== "interrupt") return
+    stop = () => undefined
+    let turns = Math.ceil(cut.afterSteps / 20)
+    const wait = (): void => {
+      if (turns-- > 0) setImmediate(wait)
+      else Effect.runFork(Fiber.interrupt(fiber))
+    }
+    wait()
+  })
+
+/** Runs a job in process after process on one checkpoint store, each but the last cut off, to the end of its input. */
+export const runWithCuts = async (job: Job, manner: Manner, cuts: ReadonlyArray<Cut>): Promise<Run & { continued: number }> => {
+  const sinks = { results: Memory.sink(), late: Memory.sink(), dedupeLate: Memory.sink() }
+  const store = Checkpoint.layer(makeStore())
+  let continued = 0
+  for (let i = 0; ; i++) {
+    const cut = cuts.at(i)
+    const program = Effect.gen(function* () {
+      const sources = yield* Effect.forEach(job.sources, (_, n) => sourceOf(job, manner, n))
+      const pipeline = pipelineOf(job, sources, sinks, manner.mode, { alignment: 20 }, manner.keep)
+      const handle = yield* Query.start(pipeline, {
+        name: "job",
+        chunkRows: cut?.chunkRows ?? manner.chunkRows,
+        parallelism: cut?.parallelism ?? manner.parallelism,
+        trigger: Trigger.every(manner.epochMs)
+      })
+      yield* handle.await
+      if (handle.state.continued !== undefined) continued++
+      return yield* resultOf(handle, sinks, manner.mode)
+    }).pipe(Effect.scoped, Effect.provide(store))
+    const done = await runProcess(program, cut, manner.order * 1000 + i + 1)
+    if (done !== undefined) return { ...done, continued }
+  }
+}
 
 const sourceOf = (job: Job, manner: Manner, index: number): Effect.Effect<Source<Row, unknown, unknown, never>> =>
   Effect.gen(function* () {

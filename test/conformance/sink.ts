@@ -4,69 +4,24 @@
  * The laws that apply follow from `features`. The suite writes rows of its own, {@link SinkRow}; `make` gives a sink that
  * takes them, and a way to see what stands outside.
  */
-import { Effect, Exit, Option, Scope } from "effect"
+import { Effect, Exit, Scope } from "effect"
 import { describe, expect, it } from "vitest"
-import type { Mode, Prepared, Sink, SinkBatch, SinkFeatures, WriterContext } from "../../src/model/Sink.ts"
+import type { SinkFeatures } from "../../src/model/Sink.ts"
+import { recoveryLaws } from "./sinkRecovery.ts"
+import {
+  batch,
+  committedEpoch,
+  context,
+  type Law,
+  prepareWith,
+  row,
+  rows,
+  type SinkRow,
+  type SinkUnderTest,
+  wire
+} from "./sinkWorld.ts"
 
-/** The rows that the suite writes; `k` is their identity in update mode. */
-export interface SinkRow {
-  readonly k: string
-  readonly n: number
-  readonly text: string
-}
-
-/** Whatever modes it takes: the laws use those that its features name. */
-type AnyRowSink = Sink<SinkRow, never, unknown>
-
-/** One implementation with nothing written yet. */
-export interface SinkUnderTest {
-  readonly sink: AnyRowSink
-  /** Another sink over the same outside world, as another process would make it. */
-  readonly again: () => AnyRowSink
-  /** The rows that stand outside now, in order; in update mode every change, deletes left out. */
-  readonly visible: Effect.Effect<ReadonlyArray<unknown>, unknown>
-  /** The current table of an update or complete output; absent where the outside is a log, not a table. */
-  readonly table?: Effect.Effect<ReadonlyArray<unknown>, unknown>
-  /** How a row looks in `visible` and `table`; default as it was written. */
-  readonly rendered?: (row: SinkRow) => unknown
-}
-
-type Law = (world: SinkUnderTest) => Effect.Effect<void, unknown, Scope.Scope>
-
-const row = (n: number, k = `k${n}`): SinkRow => ({ k, n, text: `row ${n}` })
-const rows = (from: number, to: number): ReadonlyArray<SinkRow> =>
-  Array.from({ length: to - from }, (_, i) => row(from + i))
-const batch = (values: ReadonlyArray<SinkRow>, deletes?: ReadonlyArray<number>): SinkBatch<SinkRow> => ({
-  rows: values,
-  ...(deletes === undefined ? {} : { deletes: Uint8Array.from(deletes) })
-})
-const context = (mode: Mode, writer = "w", query = "q"): WriterContext => ({
-  query,
-  writer,
-  mode,
-  identity: mode === "append" ? [] : ["k"]
-})
-
-/** A prepared epoch as another process would find it in a manifest. */
-const wire = (prepared: Prepared): Prepared => JSON.parse(JSON.stringify(prepared)) as Prepared
-
-/** Writes batches as one epoch and prepares it, with a writer of its own. */
-const prepareWith = (
-  sink: AnyRowSink,
-  c: WriterContext,
-  epoch: number,
-  batches: ReadonlyArray<SinkBatch<SinkRow>>
-): Effect.Effect<Prepared, unknown> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const writer = yield* sink.writer(c)
-      for (const b of batches) expect(yield* writer.write(b)).toEqual([])
-      return yield* writer.prepare(epoch)
-    })
-  )
-
-const committedEpoch = (sink: AnyRowSink, writer = "w", query = "q"): Effect.Effect<number | undefined, unknown> =>
-  Effect.map(sink.committed(query, writer), Option.getOrUndefined)
+export type { SinkRow, SinkUnderTest } from "./sinkWorld.ts"
 
 const byText = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
 
@@ -140,7 +95,7 @@ const appendLaws = (features: SinkFeatures): Record<string, Law> => ({
     Effect.gen(function* () {
       const first = yield* prepareWith(sink, context("append"), 1, [batch(rows(0, 3))])
       for (let i = 0; i < 3; i++) yield* sink.commit(wire(first))
-      const second = yield* prepareWith(sink, context("append"), 2, [batch(rows(3, 5))])
+      const second = yield* prepareWith(sink, context("append", { continues: 1 }), 2, [batch(rows(3, 5))])
       yield* sink.commit(second)
       yield* sink.commit(wire(first))
       yield* sink.commit(wire(second))
@@ -171,7 +126,7 @@ const appendLaws = (features: SinkFeatures): Record<string, Law> => ({
       expect(yield* committedEpoch(sink)).toBe(4)
       expect(yield* committedEpoch(sink, "other")).toBeUndefined()
       expect(yield* committedEpoch(sink, "w", "other")).toBeUndefined()
-      yield* sink.commit(yield* prepareWith(sink, context("append"), 11, [batch(rows(1, 2))]))
+      yield* sink.commit(yield* prepareWith(sink, context("append", { continues: 4 }), 11, [batch(rows(1, 2))]))
       expect(yield* committedEpoch(sink)).toBe(11)
       yield* sink.commit(first)
       expect(yield* committedEpoch(sink)).toBe(11)
@@ -226,7 +181,7 @@ const exactlyOnceLaws: Record<string, Law> = {
       yield* Scope.close(scope, Exit.void)
       expect(yield* visible).toEqual([])
     }),
-  "an attempt that prepared and died leaves no trace when the next one does the epoch again": ({
+  "an attempt that prepared and died leaves no trace when the next one does its rows again": ({
     sink,
     again,
     visible,
@@ -235,7 +190,7 @@ const exactlyOnceLaws: Record<string, Law> = {
     Effect.gen(function* () {
       yield* prepareWith(sink, context("append"), 1, [batch(rows(0, 7))])
       const next = again()
-      yield* next.commit(wire(yield* prepareWith(next, context("append"), 1, [batch(rows(0, 5))])))
+      yield* next.commit(wire(yield* prepareWith(next, context("append", { attempt: 2 }), 3, [batch(rows(0, 5))])))
       expect(yield* visible).toEqual(rows(0, 5).map(rendered))
     }),
   "a commit that was interrupted and repeated brings each row once": ({ sink, visible, rendered = (r) => r }) =>
@@ -250,7 +205,11 @@ const exactlyOnceLaws: Record<string, Law> = {
 const multiWriterLaws: Record<string, Law> = {
   "M1: two writers and two queries do not disturb each other": ({ sink, visible, rendered = (r) => r }) =>
     Effect.gen(function* () {
-      const writers = [context("append", "w1"), context("append", "w2"), context("append", "w1", "other query")]
+      const writers = [
+        context("append", { writer: "w1" }),
+        context("append", { writer: "w2" }),
+        context("append", { writer: "w1", query: "other query" })
+      ]
       for (const [i, c] of writers.entries())
         yield* sink.commit(yield* prepareWith(sink, c, 1, [batch(rows(i * 10, i * 10 + 3))]))
       expect([...(yield* visible)].sort(byText)).toEqual(
@@ -283,6 +242,16 @@ const updateLaws = (features: SinkFeatures): Record<string, Law> => ({
       yield* expectTable(world, [row(3, "a"), row(4, "b"), row(5, "c")])
       expect(yield* committedEpoch(sink)).toBe(2)
     }),
+  "C9: in update mode a number prepared again has the changes of both calls, in order": (world) =>
+    Effect.gen(function* () {
+      const { sink } = world
+      const writer = yield* sink.writer(context("update"))
+      yield* writer.write(batch([row(1, "a"), row(2, "b")]))
+      yield* writer.prepare(1)
+      yield* writer.write(batch([row(3, "a")]))
+      yield* sink.commit(wire(yield* writer.prepare(1)))
+      yield* expectTable(world, [row(2, "b"), row(3, "a")])
+    }),
   ...(features.deletes
     ? {
         "A4: a delete takes away the row with its identity, and nothing else": (world: SinkUnderTest) =>
@@ -303,6 +272,20 @@ const updateLaws = (features: SinkFeatures): Record<string, Law> => ({
 })
 
 const completeLaws: Record<string, Law> = {
+  "C9: in complete mode a number prepared again has the last table of either call": (world) =>
+    Effect.gen(function* () {
+      const { sink } = world
+      const writer = yield* sink.writer(context("complete"))
+      yield* writer.write(batch([row(1, "a"), row(2, "b")]))
+      yield* writer.prepare(1)
+      yield* writer.prepare(1)
+      yield* writer.write(batch([row(3, "c")]))
+      const both = yield* writer.prepare(1)
+      yield* sink.commit(wire(yield* writer.prepare(1)))
+      yield* expectTable(world, [row(3, "c")])
+      yield* sink.commit(wire(both))
+      yield* expectTable(world, [row(3, "c")])
+    }),
   "A4: in complete mode a batch is the whole table; an epoch without one leaves it": (world) =>
     Effect.gen(function* () {
       const { sink } = world
@@ -330,6 +313,7 @@ export const sinkLaws = (features: SinkFeatures): Record<string, Law> => ({
   ...(features.modes.includes("append") ? appendLaws(features) : {}),
   ...(features.modes.includes("append") && features.guarantee === "exactly-once" ? exactlyOnceLaws : {}),
   ...(features.modes.includes("append") && features.multiWriter ? multiWriterLaws : {}),
+  ...(features.modes.includes("append") ? recoveryLaws(features) : {}),
   ...(features.modes.includes("update") ? updateLaws(features) : {}),
   ...(features.modes.includes("complete") ? completeLaws : {})
 })

@@ -1,5 +1,5 @@
 import { Effect, type Scope } from "effect"
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises"
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { gzipSync, zstdCompressSync } from "node:zlib"
 import { parquetWriteBuffer } from "hyparquet-writer"
@@ -9,6 +9,7 @@ import * as Csv from "../../src/formats/Csv.ts"
 import * as Json from "../../src/formats/Json.ts"
 import * as Parquet from "../../src/formats/Parquet.ts"
 import * as Text from "../../src/formats/Text.ts"
+import { Limits } from "../../src/model/Limits.ts"
 import type { SourceFeatures } from "../../src/model/Source.ts"
 import { sinkConformance, type SinkUnderTest } from "../conformance/sink.ts"
 import { type Contents, sourceConformance, type SourceUnderTest } from "../conformance/source.ts"
@@ -166,7 +167,28 @@ const visible = (
 /** The suite only writes in the modes that the features name. */
 const asTested = (sink: unknown): SinkUnderTest["sink"] => sink as SinkUnderTest["sink"]
 
-const sinkFeatures = { modes: ["append"], guarantee: "exactly-once", multiWriter: false, deletes: false } as const
+const sinkFeatures = {
+  modes: ["append"],
+  guarantee: "exactly-once",
+  epochIntervalMs: Limits.filesEpochIntervalMs,
+  multiWriter: false,
+  deletes: false
+} as const
+
+/** Staged files, and markers that were not finished. */
+const staged = (path: string): Effect.Effect<number> =>
+  Effect.promise(async () => {
+    const names = [...(await readdir(path)), ...(await readdir(join(path, ".staged")))]
+    return names.filter((name) => /^\.?\d{10}_/.test(name)).length
+  })
+
+/** A reader that moves what it sees to a folder of its own. */
+const take = (path: string): Effect.Effect<void> =>
+  Effect.promise(async () => {
+    await mkdir(join(path, "..", "taken"), { recursive: true })
+    for (const name of await readdir(path))
+      if (!name.startsWith(".")) await rename(join(path, name), join(path, "..", "taken", name))
+  })
 
 const jsonl = (content: string): ReadonlyArray<unknown> =>
   content
@@ -183,7 +205,7 @@ for (const rollBytes of [undefined, 64]) {
       yield* Effect.promise(() => mkdir(path, { recursive: true }))
       const options = rollBytes === undefined ? {} : { rollBytes }
       const make = () => asTested(Files.jsonLines(path, options))
-      return { sink: make(), again: make, visible: visible(path, jsonl) }
+      return { sink: make(), again: make, visible: visible(path, jsonl), staged: staged(path), take: take(path) }
     })
   )
 }
@@ -210,6 +232,8 @@ sinkConformance(
       sink: asTested(Files.csv(path)),
       again: () => asTested(Files.csv(path)),
       visible: visible(path, csvRecords),
+      staged: staged(path),
+      take: take(path),
       rendered: (r) => `${r.k},${r.n},${r.text}`
     }
   })

@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { failpoint } from "../../model/Failpoint.ts"
 import type { FileError, FileSystem as Contract } from "../../model/FileSystem.ts"
 import { nodeFileSystem } from "./nodeFileSystem.ts"
 
@@ -29,22 +30,32 @@ const makeOne = (fs: Contract, path: string): Effect.Effect<void, FileError> =>
     () => Effect.void
   )
 
+/** Makes the names in a folder durable; `what` is the last part of the failpoint's name: `dir.fsync.out`. */
+export const syncFolder = (fs: Contract, path: string, what: string): Effect.Effect<void, FileError> =>
+  failpoint(`dir.fsync.${what}`, fs.syncDirectory(path))
+
+const makeAll = (fs: Contract, path: string): Effect.Effect<void, FileError> =>
+  Effect.catchIf(
+    makeOne(fs, path),
+    (error) => error.code === "NotFound" && folderOf(path) !== path,
+    () => Effect.flatMap(makeAll(fs, folderOf(path)), () => makeOne(fs, path))
+  )
+
 /**
- * Makes a folder and those above it, each durably: a folder's parent is synced (rule C3), also when another writer made
- * the folder just now. A parent that this process may not open was not made by it, and is left.
+ * Makes a folder and those above it, each durably: every folder above is synced (rule C3), also where it was there, since
+ * whoever made it may not have lived to do so. One that this process may not open was not made by it, and is left.
  */
 export const makeFolder = (fs: Contract, path: string): Effect.Effect<void, FileError> =>
-  makeOne(fs, path).pipe(
-    Effect.catchIf(
-      (error) => error.code === "NotFound" && folderOf(path) !== path,
-      () => Effect.flatMap(makeFolder(fs, folderOf(path)), () => makeOne(fs, path))
-    ),
-    Effect.flatMap(() => fs.syncDirectory(folderOf(path))),
-    Effect.catchIf(
-      (error) => error.code === "Denied" && error.operation === "fsync",
-      () => Effect.void
-    )
-  )
+  Effect.gen(function* () {
+    yield* makeAll(fs, path)
+    for (let at = path, up = folderOf(at); up !== at; at = up, up = folderOf(at)) {
+      yield* Effect.catchIf(
+        syncFolder(fs, up, "parent"),
+        (error) => error.code === "Denied",
+        () => Effect.void
+      )
+    }
+  })
 
 /** Unlinks a name; that it is gone already is no error. */
 export const unlinkIfThere = (fs: Contract, path: string): Effect.Effect<void, FileError> =>

@@ -3,6 +3,8 @@
  *
  * Query and writer may be called anything, so what is not a letter, digit or hyphen is written as `=002F`, and what is too
  * long for a file name is cut and ends with its hash. Two names are never the same for two different queries or writers.
+ * Every name ends with the tag of its chain of checkpoints, so that no file of one chain ever has the name of another's:
+ * whoever removes what an earlier run left can never hit what a newer attempt wrote meanwhile (rule C5).
  */
 import { hashPair } from "../../model/Hash.ts"
 
@@ -23,39 +25,79 @@ export const safeName = (text: string): string => {
   return safe.length <= nameMax ? safe : `${safe.slice(0, nameMax)}=${hashText(text)}`
 }
 
+/** Stands for a chain of checkpoints in names: eight hexadecimal digits. */
+export const tagOf = (queryId: string): string => hashText(queryId).slice(0, 8)
+
 /** Epochs sort by name. */
 const epochText = (epoch: number): string => String(epoch).padStart(8, "0")
 
-/** The name of a part file: `part-0-00000012.jsonl`; those of one epoch go on with `part-0-00000012_0001.jsonl`, in order of their names. */
-export const partName = (writer: string, epoch: number, index: number, extension: string): string =>
-  `part-${safeName(writer)}-${epochText(epoch)}${index === 0 ? "" : `_${String(index).padStart(4, "0")}`}${extension}`
+/** Takeover numbers too; wider than `Number.MAX_SAFE_INTEGER` never gets. */
+const attemptText = (attempt: number): string => String(attempt).padStart(10, "0")
 
-/** Whether a file is a part that this writer made, in whatever epoch. */
-export const isPartOf = (name: string, writer: string, extension: string): boolean => {
-  const prefix = `part-${safeName(writer)}-`
-  return (
-    name.startsWith(prefix) &&
-    name.endsWith(extension) &&
-    /^\d{8,}(_\d+)?$/.test(name.slice(prefix.length, -extension.length))
-  )
+/**
+ * The name of a part file: `part-0-00000012-9f3c01ab.jsonl`; those of one epoch go on with
+ * `part-0-00000012_0001-9f3c01ab.jsonl`, in order of their names.
+ */
+export const partName = (writer: string, epoch: number, index: number, tag: string, extension: string): string => {
+  const more = index === 0 ? "" : `_${String(index).padStart(4, "0")}`
+  return `part-${safeName(writer)}-${epochText(epoch)}${more}-${tag}${extension}`
 }
 
-/** The folder of what is not committed yet, within the sink's. Sources and readers pass by names that begin with a dot. */
+/** The tag of a part that this writer made, in whatever epoch and format; `undefined` for any other name. */
+export const partTag = (name: string, writer: string): string | undefined => {
+  const prefix = `part-${safeName(writer)}-`
+  return name.startsWith(prefix)
+    ? /^\d{8,}(?:_\d{4,})?-([0-9a-f]{8})\.[a-z]+$/.exec(name.slice(prefix.length))?.[1]
+    : undefined
+}
+
+/** The folder of the markers, within the sink's. Sources and readers pass by names that begin with a dot. */
 export const stagedFolder = ".staged"
 
-/** The name of a staged file; `token` tells attempts apart. */
-export const stagedName = (query: string, writer: string, token: string, index: number): string =>
-  `${safeName(query)}_${safeName(writer)}_${token}_${index}`
+/** Whose a staged file is. */
+export interface Stager {
+  readonly query: string
+  readonly writer: string
+  readonly attempt: number
+  readonly tag: string
+}
 
-const markerPrefix = (query: string, writer: string): string => `${safeName(query)}_${safeName(writer)}_epoch_`
+const ownerText = (query: string, writer: string): string => `${safeName(query)}_${safeName(writer)}_`
 
-/** The name of the file that says: this epoch is committed. It holds the names of the epoch's staged files. */
-export const markerName = (query: string, writer: string, epoch: number): string =>
-  `${markerPrefix(query, writer)}${epochText(epoch)}`
+/** The name of a staged file, in the folder of the parts; `token` is the writer's own. */
+export const stagedName = ({ query, writer, attempt, tag }: Stager, token: string, index: number): string =>
+  `.${attemptText(attempt)}_${ownerText(query, writer)}${tag}_${token}_${index}`
 
-/** The epoch that a marker of this writer names; `undefined` for any other name. */
-export const markedEpoch = (name: string, query: string, writer: string): number | undefined => {
+/** A name for a marker until it is whole; `token` is the committer's own. */
+export const unmarkedName = ({ query, writer, attempt, tag }: Stager, token: string): string =>
+  `${attemptText(attempt)}_${ownerText(query, writer)}${tag}_${token}.marker`
+
+/** Attempt and tag of a staged file, or of a marker's temporary name; `undefined` for any other name. */
+export const stagedBy = (
+  name: string,
+  query: string,
+  writer: string
+): { readonly attempt: number; readonly tag: string } | undefined => {
+  const numbered = /^\.?(\d{10,})_(.*)$/s.exec(name)
+  const owner = ownerText(query, writer)
+  if (numbered === null || !numbered[2].startsWith(owner)) return undefined
+  const tag = /^([0-9a-f]{8})_[0-9a-z]+(?:_\d+|\.marker)$/.exec(numbered[2].slice(owner.length))?.[1]
+  return tag === undefined ? undefined : { attempt: Number(numbered[1]), tag }
+}
+
+const markerPrefix = (query: string, writer: string): string => `${ownerText(query, writer)}epoch_`
+
+/** The name of the file that says: this epoch is committed, or is being. It holds the names of the epoch's staged files. */
+export const markerName = (query: string, writer: string, epoch: number, tag: string): string =>
+  `${markerPrefix(query, writer)}${epochText(epoch)}_${tag}`
+
+/** Epoch and tag that a marker of this writer names; `undefined` for any other name. */
+export const markedEpoch = (
+  name: string,
+  query: string,
+  writer: string
+): { readonly epoch: number; readonly tag: string } | undefined => {
   const prefix = markerPrefix(query, writer)
-  if (!name.startsWith(prefix) || !/^\d+$/.test(name.slice(prefix.length))) return undefined
-  return Number(name.slice(prefix.length))
+  const found = name.startsWith(prefix) ? /^(\d{8,})_([0-9a-f]{8})$/.exec(name.slice(prefix.length)) : null
+  return found === null ? undefined : { epoch: Number(found[1]), tag: found[2] }
 }

@@ -167,8 +167,10 @@ const goneFinding = (operator: Operator, left: string | undefined, heir: Operato
     if (left === undefined) return undefined
     return { breaks: false, reason: `is not read any more by ${left}, and where it stood is forgotten` }
   }
-  if (kind === "withEventTime")
+  if (kind === "withEventTime") {
+    if (left === undefined) return undefined
     return { breaks: false, reason: "is not in this plan: its watermarks are forgotten, and may go back" }
+  }
   if (holdsState(operator))
     return {
       breaks: false,

@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
 import { QueryError } from "../model/Errors.ts"
 import { type Job, JobTypeId } from "./Job.ts"
+import { checkSinksOfJob, shareSourcesOfJob } from "./JobPlans.ts"
 import type { QueryOptions } from "./QueryOptions.ts"
 import { type QueryHandle, start } from "./Run.ts"
 import type { QuerySummary } from "./Supervisor.ts"
@@ -24,19 +25,17 @@ export class Queries extends Context.Service<
   }
 >()("tidemark/Queries") {}
 
-/** Starts every query of a job in the present scope. */
+/** Starts every query of a job in the present scope; a source that several of them read is read once (rule M1). */
 export const startJob = <N extends string, E, R>(
   job: Job<N, E, R>
 ): Effect.Effect<{ readonly [K in N]: QueryHandle<E> }, E | QueryError, R | CheckpointStore | Scope.Scope> =>
   job[JobTypeId].wrap(
     Effect.gen(function* () {
+      const { queries, options } = job[JobTypeId]
+      yield* checkSinksOfJob(queries)
       const handles: Array<readonly [string, QueryHandle<unknown>]> = []
-      for (const [name, pipeline] of job[JobTypeId].queries) {
-        handles.push([
-          name,
-          yield* start(pipeline, { ...job[JobTypeId].options, name } as QueryOptions<unknown, unknown>)
-        ])
-      }
+      for (const [name, pipeline] of yield* shareSourcesOfJob(queries))
+        handles.push([name, yield* start(pipeline, { ...options, name } as QueryOptions<unknown, unknown>)])
       return Object.fromEntries(handles)
     })
   ) as Effect.Effect<{ readonly [K in N]: QueryHandle<E> }, E | QueryError, R | CheckpointStore | Scope.Scope>

@@ -169,12 +169,12 @@ export class SharedPartition {
     })
   }
 
-  /** Goes over to a hub that is ahead, or older and at the same place, so that two readings become one. */
+  /** Goes over to a hub that is further, or that reads on from the same place, so that two readings become one. */
   #moves(subscriber: Subscriber, from: PartitionHub): boolean {
     for (const hub of this.hubs) {
-      if (hub === from || (hub.id > from.id && hub.tip === subscriber.position)) continue
-      const at = hub.numberOf(subscriber.position)
+      const at = hub === from ? undefined : hub.numberOf(subscriber.position)
       if (at === undefined || !hub.fits(subscriber, at)) continue
+      if (hub.tip === subscriber.position && !precedes(hub, from)) continue
       this.#leave(subscriber)
       hub.join(subscriber, at)
       return true
@@ -256,6 +256,10 @@ export class SharedPartition {
     })
   }
 }
+
+/** Which of two hubs at the same place goes on: the one that is reading already, else the older one. */
+const precedes = (hub: PartitionHub, other: PartitionHub): boolean =>
+  other.leader === undefined && (hub.leader !== undefined || hub.id < other.id)
 
 const untilChange = (hub: PartitionHub, seen: number): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {

@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { chainOf, type ChainFacts } from "./chain.ts"
 import { changed, compare, look, type Seen, type Wrong } from "./parts.ts"
-import { type Ended, pause, start, type StartOptions } from "./process.ts"
+import { type Ended, start, type StartOptions } from "./process.ts"
 
 /** What is done to one process. */
 export interface Step {
@@ -20,10 +20,15 @@ export interface Step {
 
 /** What came of it. */
 export interface StepResult {
-  readonly step: Step
+  /** None: it was to run to its end. */
+  readonly step: Step | undefined
   readonly ended: Ended
-  /** Whether the process was ended by the step. */
+  /** Whether the process was ended by the step, in the way that it should be. */
   readonly hit: boolean
+  /** From the signal to the end, ms. */
+  readonly sinceSignalMs: number
+  /** Rows in state, by the ledger that it printed; 0 when it did not get to that. */
+  readonly held: number
   /** The newest checkpoint before and after. */
   readonly before: ChainFacts | undefined
   readonly after: ChainFacts | undefined
@@ -70,7 +75,7 @@ interface Summary {
   readonly rows: number
   readonly ended: string
   readonly ledger: {
-    readonly operators: ReadonlyArray<{ readonly operator: string }>
+    readonly operators: ReadonlyArray<{ readonly operator: string; readonly held: number }>
     readonly sinks: ReadonlyArray<{ readonly sink: string }>
   }
 }
@@ -109,19 +114,37 @@ const saysWhere = (ended: Ended, epoch: number): boolean =>
 /** A process that has not ended by now is stuck. */
 const patienceMs = 60_000
 
-const runStep = async (options: StartOptions, step: Step): Promise<Omit<StepResult, "before" | "after">> => {
-  const { failpoint } = step
+type StepEnd = Omit<StepResult, "before" | "after">
+
+const runStep = async (options: StartOptions, step: Step | undefined): Promise<StepEnd> => {
+  const failpoint = step?.failpoint
   const process = start({
     ...options,
-    parallelism: step.parallelism,
+    ...(step === undefined ? {} : { parallelism: step.parallelism }),
     ...(failpoint === undefined ? {} : { failpoint })
   })
+  let signalledAt: number | undefined
   const timers = [setTimeout(() => process.kill("SIGKILL"), patienceMs)]
-  if (step.afterMs !== undefined) timers.push(setTimeout(() => process.kill(step.signal), step.afterMs))
+  if (step?.afterMs !== undefined) {
+    const { signal } = step
+    const send = (): void => {
+      signalledAt = performance.now()
+      process.kill(signal)
+    }
+    timers.push(setTimeout(send, step.afterMs))
+  }
   const ended = await process.ended
+  const sinceSignalMs = signalledAt === undefined ? 0 : performance.now() - signalledAt
   for (const timer of timers) clearTimeout(timer)
-  return { step, ended, hit: step.signal === "SIGTERM" ? /stopping/.test(ended.stderr) : ended.signal === "SIGKILL" }
+  const summary = summaryOf(ended)
+  const hit = step?.signal === "SIGTERM" ? summary?.ended === "drained" : ended.signal === "SIGKILL"
+  const held = summary?.ledger.operators.reduce((n, operator) => n + operator.held, 0) ?? 0
+  return { step, ended, hit, sinceSignalMs, held }
 }
+
+/** SIGTERM before the program was there to hear it, or to have anything to stop. */
+const unheard = ({ step, ended }: StepEnd): boolean =>
+  step?.signal === "SIGTERM" && ended.stdout === "" && (ended.signal === "SIGTERM" || ended.code === 130)
 
 /**
  * Runs a history. `next` gives the step of the next process, or none when it is to run to its end; it is told what came of
@@ -141,7 +164,7 @@ export const runHistory = async (
   for (;;) {
     const step = next(steps.at(-1))
     const which = `process ${steps.length + 1}`
-    const result = await runStep(options, step ?? { parallelism: options.parallelism, signal: "SIGKILL" })
+    const result = await runStep(options, step)
     const { ended } = result
     const after = await chainOf(folder)
     const now = lookAt(folder)
@@ -155,7 +178,7 @@ export const runHistory = async (
         `${which}: a part of epoch ${after.newestPart(now)} is visible, the checkpoint is at ${after.epoch}`
       )
     if (ended.tookMs >= patienceMs) problems.push(`${which} was stuck: ${ended.stderr}`)
-    if (!result.hit && ended.code !== 0)
+    if (!(result.hit || unheard(result)) && ended.code !== 0)
       problems.push(`${which} ended with ${ended.code ?? ended.signal}: ${ended.stderr}`)
     const startedAt = before?.epoch ?? 0
     if (startedAt > 0 && ended.stderr !== "" && ended.code === 0 && !saysWhere(ended, startedAt))
@@ -184,6 +207,3 @@ const firstDifference = (wanted: string, got: string): string => {
   const i = a.findIndex((line, at) => line !== b[at])
   return `${a[i]} became ${b[i]}`
 }
-
-/** A while between random moments; here so that checks need not import timers. */
-export { pause }

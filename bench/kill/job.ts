@@ -47,12 +47,13 @@ const { hourly, threeHours, bursts } = answers(read, (question) => Late.to(file(
 
 /** Each flight once, but for those that somebody refuses. */
 const departures = read.pipe(
-  EventStream.withEventTime("date", { outOfOrderness: "30 minutes" }),
-  EventStream.dedupe("id", { late: Late.to(file("late-departures")) }),
   EventStream.mapEffect(
     (flight: Flight) => (flight.delay % 50 === 0 ? Effect.fail("a round number") : Effect.succeed(flight)),
     { concurrency: 4, onError: "deadLetter" }
   ),
+  EventStream.named("accepted"),
+  EventStream.withEventTime("date", { outOfOrderness: "30 minutes" }),
+  EventStream.dedupe("id", { late: Late.to(file("late-departures")) }),
   EventStream.named("departures")
 )
 

@@ -70,7 +70,7 @@ export const makeTargets = (known: ReadonlyArray<Side>): Targets => {
         names.set(side, known.add(actual))
       }
     },
-    hits: () => ({ ...Object.fromEntries([...hits].toSorted()), random: moments }),
+    hits: () => ({ ...Object.fromEntries([...hits].toSorted(([a], [b]) => (a < b ? -1 : 1))), random: moments }),
     short: (times) => [...hits].filter(([, n]) => n < times).map(([side]) => side)
   }
 }

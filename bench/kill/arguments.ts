@@ -1,0 +1,39 @@
+/** What a crash check is told on its command line: numbers by name, `--kills 2000`. */
+import { availableParallelism } from "node:os"
+import { parseArgs } from "node:util"
+
+/** Reads them; `defaults` says which there are. Wrong ones end the process with 2. */
+export const numbers = <N extends string>(defaults: { readonly [name in N]: number }): {
+  readonly [name in N]: number
+} => {
+  const names = Object.keys(defaults) as Array<N>
+  try {
+    const { values } = parseArgs({
+      options: Object.fromEntries(names.map((name) => [name, { type: "string" as const }]))
+    })
+    const read = names.map((name) => {
+      const given = values[name]
+      const value = given === undefined ? defaults[name] : Number(given)
+      if (!Number.isFinite(value) || value < 0) throw new Error(`--${name} ${String(given)} is not a number`)
+      return [name, value] as const
+    })
+    return Object.fromEntries(read) as { readonly [name in N]: number }
+  } catch (error) {
+    console.error(
+      `${error instanceof Error ? error.message : String(error)}; there are: ${names.map((name) => `--${name} ${defaults[name]}`).join(" ")}`
+    )
+    return process.exit(2)
+  }
+}
+
+/** What all checks have in common. Processes of the job sleep most of the time, so there may be more than cores. */
+export const common = { workers: availableParallelism() + 1, seed: 1, flights: 3000, pace: 15 }
+
+/** Prints a result as one line of JSON; the process ends with 1 when it is not ok. */
+export const conclude = (result: { readonly ok: boolean }): void => {
+  console.log(JSON.stringify(result))
+  process.exitCode = result.ok ? 0 : 1
+}
+
+/** To people, on stderr. */
+export const say = (line: string): void => console.error(line)

@@ -1,0 +1,100 @@
+/**
+ * Histories of kills: real processes of the job end by SIGKILL before and after every failpoint, and at random moments, and
+ * are started again until they are done. What they leave has to be what an undisturbed run leaves.
+ */
+import { runHistory, type Step } from "./history.ts"
+import { seeded, type Seeded } from "./seeded.ts"
+import { sidesOf, steps } from "./steps.ts"
+import { inParallel, isRight, makeTally } from "./tally.ts"
+import { makeTargets, type Targets } from "./targets.ts"
+import { makeWorld, type WorldOptions } from "./world.ts"
+
+/** What is asked for. */
+export interface KillTest extends WorldOptions {
+  readonly kills: number
+  readonly workers: number
+  /** Each side of each failpoint has to be hit so often. */
+  readonly hitsMin: number
+}
+
+/** What was found. */
+export interface KillTestResult {
+  /** Those between the first and the last checkpoint. */
+  readonly kills: number
+  readonly hitsByFailpoint: { readonly [side: string]: number }
+  readonly lost: number
+  readonly duplicated: number
+  /** Rows that readers saw and that no undisturbed run makes. */
+  readonly foreign: number
+  readonly problems: number
+  readonly histories: number
+  readonly processes: number
+  readonly killsPerSecond: number
+  /** Sides of failpoints that were hit less often than asked for. */
+  readonly short: ReadonlyArray<string>
+  readonly ok: boolean
+}
+
+/** The first process of a history is killed when it has a checkpoint; those after it anywhere. */
+const stepsOf = (random: Seeded, targets: Targets, lifeMs: number) => {
+  let left = 3 + random.below(12)
+  return (first: boolean): Step | undefined => {
+    if (left-- <= 0) return undefined
+    const failpoint = first ? undefined : targets.next(random)
+    if (failpoint !== undefined) return { parallelism: 1, failpoint, signal: "SIGKILL" }
+    const share = first ? 0.4 + random.below(30) / 100 : 0.15 + random.below(60) / 100
+    return { parallelism: 1, afterMs: Math.round(lifeMs * share), signal: "SIGKILL" }
+  }
+}
+
+const sayEveryMs = 10_000
+
+/** Runs it. */
+export const killTest = async (test: KillTest): Promise<KillTestResult> => {
+  const world = await makeWorld(test)
+  const { settings, expected } = world
+  const random = seeded(test.seed)
+  const targets = makeTargets(sidesOf(steps))
+  targets.passed(new Set(expected.passed))
+  const tally = makeTally(world)
+  let kills = 0
+  const began = performance.now()
+  const rate = (): number => kills / ((performance.now() - began) / 1000)
+
+  const one = async (n: number): Promise<void> => {
+    const choose = stepsOf(random.fork(), targets, expected.tookMs)
+    const history = await runHistory({ ...settings, folder: world.folder(`history-${n}`) }, expected, (last) => {
+      const inside = last?.after !== undefined && last.after.epoch > 0 && last.after.ended === undefined
+      if (last?.hit === true && inside) {
+        kills++
+        targets.hit(last.step?.failpoint)
+      }
+      return kills >= test.kills ? undefined : choose(last === undefined)
+    })
+    tally.add(history)
+  }
+
+  const telling = setInterval(() => {
+    const { histories, lost, duplicated } = tally
+    test.say(`${kills} kills in ${histories} histories, ${rate().toFixed(1)}/s, lost ${lost}, duplicated ${duplicated}`)
+  }, sayEveryMs)
+  await inParallel(test.workers, () => kills < test.kills && isRight(tally), one)
+  clearInterval(telling)
+  const killsPerSecond = Number(rate().toFixed(1))
+  const short = targets.short(test.hitsMin)
+  if (isRight(tally)) world.remove()
+  const { lost, duplicated, foreign, problems, histories, processes } = tally
+  return {
+    kills,
+    hitsByFailpoint: targets.hits(),
+    lost,
+    duplicated,
+    foreign,
+    problems,
+    histories,
+    processes,
+    killsPerSecond,
+    short,
+    ok: isRight(tally) && short.length === 0 && kills >= test.kills
+  }
+}

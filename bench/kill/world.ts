@@ -1,0 +1,52 @@
+/** Where a crash check plays: a folder, the input, and what an undisturbed run of the job leaves. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { writeFlights } from "./flights.ts"
+import { type Expected, undisturbed } from "./history.ts"
+import { total } from "./parts.ts"
+import type { JobSettings } from "./settings.ts"
+
+/** What a world is made of. */
+export interface WorldOptions {
+  /** Flights before planting; 3,000 make some 16,000 rows. */
+  readonly flights: number
+  readonly seed: number
+  /** Pause before each 16 rows of a lane. */
+  readonly paceMs: number
+  readonly say: (line: string) => void
+}
+
+/** It stays until it is removed. */
+export interface World extends WorldOptions {
+  readonly root: string
+  readonly settings: JobSettings
+  readonly expected: Expected
+  /** A folder for a history. */
+  readonly folder: (name: string) => string
+  readonly remove: () => void
+}
+
+/** Memory, where there is such a folder: a killed process leaves the same either way, and a disk would only be slower. */
+const baseFolder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir()
+
+/** Makes one. */
+export const makeWorld = async (options: WorldOptions): Promise<World> => {
+  const root = mkdtempSync(join(baseFolder, "tidemark-kill-"))
+  const folder = (name: string): string => join(root, name)
+  writeFlights(folder("in"), options.flights, options.seed)
+  const settings = { input: join(folder("in"), "*.jsonl"), paceMs: options.paceMs, parallelism: 1 }
+  const expected = await undisturbed({ ...settings, folder: folder("undisturbed") })
+  const { rows, seen, passed, tookMs } = expected
+  options.say(
+    `undisturbed: ${rows} rows read, ${total(seen)} rows in ${seen.files.size} files, ${passed.length} failpoints passed, ${Math.round(tookMs)} ms`
+  )
+  return {
+    ...options,
+    root,
+    settings,
+    expected,
+    folder,
+    remove: () => rmSync(root, { recursive: true, force: true })
+  }
+}

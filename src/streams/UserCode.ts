@@ -2,6 +2,7 @@
  * What user code threw, on its way from the loop that called it to the shell that names operator and row. These are
  * thrown, never shown: the task that runs the operator makes a `QueryError` of them.
  */
+import { textOf } from "../model/Text.ts"
 
 /** A function of the row threw. `index` is the row's place in the chunk. */
 export class RowFault extends Error {
@@ -12,12 +13,16 @@ export class RowFault extends Error {
   }
 }
 
-/** A function of an aggregate threw: `reduce.add`, with the row it was given, or `reduce.merge`, without one. */
+/**
+ * A function of an aggregate threw: `reduce.add`, with the row it was given, or `reduce.merge`, without one. Or what an
+ * aggregate holds cannot be kept in a checkpoint: `first(basket)`, with the value; it is then thrown by a `Later` of a
+ * snapshot, when that is encoded.
+ */
 export class AggregateFault extends Error {
   readonly label: string
   readonly row: unknown
   constructor(label: string, row: unknown, cause: unknown) {
-    super(`${label} threw`, { cause })
+    super(`${label} threw: ${textOf(cause)}`, { cause })
     this.label = label
     this.row = row
   }

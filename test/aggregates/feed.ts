@@ -1,4 +1,6 @@
 /** Feeds rows to an aggregate in any shape: batches, slots, merges, snapshots. Shared by examples and laws. */
+import { exactPieces, parseExact } from "../../src/checkpoint/exactJson.ts"
+import type { SnapshotColumn, SnapshotValue } from "../../src/model/Snapshot.ts"
 import type { Column } from "../../src/model/Source.ts"
 import type { Accumulators, AggregateSpec, BatchOrder } from "../../src/streams/aggregates/Aggregate.ts"
 
@@ -49,10 +51,24 @@ export const add = (
   )
 }
 
-/** Through JSON text and into fresh columns. */
-export const throughCheckpoint = (spec: AggregateSpec, from: Accumulators, count: number): Accumulators => {
+/** A snapshot as a checkpoint gives it back. */
+export const written = (value: SnapshotValue): SnapshotValue => {
+  const columns: Array<SnapshotColumn> = []
+  const next = exactPieces(value, (column) => columns.push(column) - 1)
+  let text = ""
+  for (let piece = next(); piece !== undefined; piece = next()) text += piece
+  return parseExact(text, (i) => columns[i].slice()) as SnapshotValue
+}
+
+/** Through a checkpoint and into fresh columns, the slots in other places: slot s becomes s + `at`. */
+export const throughCheckpoint = (spec: AggregateSpec, from: Accumulators, count: number, at = 0): Accumulators => {
   const fresh = spec.make()
-  fresh.restore(JSON.parse(JSON.stringify(from.snapshot(count))))
+  fresh.reserve(at + count)
+  fresh.restore(
+    written(from.snapshot(count)),
+    Int32Array.from({ length: count }, (_, slot) => slot),
+    at
+  )
   return fresh
 }
 

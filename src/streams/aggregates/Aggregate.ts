@@ -67,7 +67,17 @@ export interface Accumulators {
   readonly result: (slot: number) => unknown
   /** Makes a slot the empty aggregate again, so that it can be used for another key. */
   readonly clear: (slot: number) => void
-  /** Copies of slots `0..count)`: columns whole, what is dear to encode in a `Later`. `restore` starts from fresh columns. */
+  /**
+   * Slots `0..count)` as they are now, for a checkpoint: columns are copied, what is dear to encode waits in a `Later`,
+   * which gives the state of now although rows are added meanwhile. A value that cannot be stored makes its `Later`
+   * throw an `AggregateFault`, which names the aggregate and the value.
+   */
   readonly snapshot: (count: number) => SnapshotValue
-  readonly restore: (snapshot: SnapshotValue) => void
+  /**
+   * Takes over slots of a snapshot by the same spec: its slot `from[i]` becomes slot `at + i`, which must be empty and
+   * have room. Ascending `from`; shares nothing with the snapshot.
+   */
+  readonly restore: (snapshot: SnapshotValue, from: Int32Array, at: number) => void
+  /** Approximate bytes of all slots; looks at a bounded number of them. */
+  readonly bytes: () => number
 }

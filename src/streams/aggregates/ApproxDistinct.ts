@@ -2,14 +2,16 @@
  * `approxDistinct`: how many different values, within a standard error of 0.81 %, from at most 16 KiB a slot; see
  * {@link "./HyperLogLog.ts"}. Up to about 3,000 values the answer is nearly always exact.
  */
-import * as Base64 from "effect/encoding/Base64"
-import * as Result from "effect/Result"
 import { hashPair } from "../../model/Hash.ts"
+import type { SnapshotValue } from "../../model/Snapshot.ts"
 import type { RowValue } from "../Plan.ts"
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
 import { growArray, grownCapacity } from "./Columns.ts"
 import { countable } from "./CountableValue.ts"
-import { addHash, estimate, type HyperLogLog, makeHyperLogLog, mergeHyperLogLog } from "./HyperLogLog.ts"
+import { addHash, denseBytes, estimate, type HyperLogLog, makeHyperLogLog, mergeHyperLogLog } from "./HyperLogLog.ts"
+import { referenceBytes, sampledBytes } from "./StateBytes.ts"
+import { StatesAtBarrier } from "./StatesAtBarrier.ts"
+import { partReader, startsInParts } from "./StoredColumn.ts"
 
 interface SketchAccumulators extends Accumulators {
   readonly sketches: Array<HyperLogLog | undefined>
@@ -29,25 +31,59 @@ const addValue = (sketch: HyperLogLog, value: unknown): void => {
   }
 }
 
-const encodeSketch = (h: HyperLogLog | undefined): unknown =>
-  h === undefined
-    ? null
-    : h.dense !== undefined
-      ? { dense: Base64.encode(h.dense) }
-      : { sparse: Array.from(h.table.filter((entry) => entry !== 0).sort()) }
+/** A copy: the entries, or the registers once it is dense. */
+const copyOf = (h: HyperLogLog | undefined): Int32Array | Uint8Array | undefined =>
+  h === undefined ? undefined : h.dense !== undefined ? h.dense.slice() : h.table.filter((entry) => entry !== 0)
 
-const decodeSketch = (stored: unknown): HyperLogLog | undefined => {
-  if (stored === null) return undefined
-  const s = stored as { readonly dense?: string; readonly sparse?: ReadonlyArray<number> }
-  const h = makeHyperLogLog()
-  if (s.dense !== undefined) h.dense = Result.getOrThrow(Base64.decode(s.dense))
-  else mergeHyperLogLog(h, { table: Int32Array.from(s.sparse ?? []), entries: 0, dense: undefined })
-  return h
+const dense = -1
+/** Slots of one part: half a megabyte when all are dense. */
+const slotsPerPart = 32
+
+interface StoredSketches {
+  /** Entries of each slot; -1: its registers instead. */
+  readonly sizes: Int32Array
+  readonly entries: Int32Array
+  readonly registers: Uint8Array
+}
+
+const packSketches = (copies: ReadonlyArray<Int32Array | Uint8Array | undefined>): SnapshotValue => {
+  const sizes = Int32Array.from(copies, (copy) => (copy instanceof Uint8Array ? dense : (copy?.length ?? 0)))
+  const sparse = copies.filter((copy) => copy instanceof Int32Array)
+  const entries = new Int32Array(sparse.reduce((n, copy) => n + copy.length, 0))
+  let at = 0
+  for (const copy of sparse) {
+    entries.set(copy, at)
+    at += copy.length
+  }
+  const full = copies.filter((copy) => copy instanceof Uint8Array)
+  const registers = new Uint8Array(full.length * denseBytes)
+  full.forEach((copy, i) => registers.set(copy, i * denseBytes))
+  return { sizes, entries, registers }
+}
+
+const openSketches = ({ sizes, entries, registers }: StoredSketches): ((i: number) => HyperLogLog | undefined) => {
+  const starts = startsInParts(sizes, sizes.length)
+  const denseBefore = new Int32Array(sizes.length)
+  for (let i = 1; i < sizes.length; i++) denseBefore[i] = denseBefore[i - 1] + (sizes[i - 1] === dense ? 1 : 0)
+  return (i) => {
+    if (sizes[i] === 0) return undefined
+    const h = makeHyperLogLog()
+    if (sizes[i] === dense) h.dense = registers.slice(denseBefore[i] * denseBytes, (denseBefore[i] + 1) * denseBytes)
+    else {
+      const table = entries.subarray(starts[i], starts[i] + sizes[i])
+      mergeHyperLogLog(h, { table, entries: table.length, dense: undefined })
+    }
+    return h
+  }
 }
 
 const make = (): SketchAccumulators => {
   const sketches: Array<HyperLogLog | undefined> = []
-  const at = (slot: number): HyperLogLog => (sketches[slot] ??= makeHyperLogLog())
+  const states = new StatesAtBarrier(copyOf)
+  const at = (slot: number): HyperLogLog => {
+    states.changing(slot)
+    return (sketches[slot] ??= makeHyperLogLog())
+  }
   return {
     sketches,
     reserve: (capacity) => {
@@ -68,11 +104,19 @@ const make = (): SketchAccumulators => {
     clear: (slot) => {
       sketches[slot] = undefined
     },
-    snapshot: (count) => sketches.slice(0, count).map(encodeSketch),
-    restore: (snapshot) => {
-      sketches.length = 0
-      for (const stored of snapshot as ReadonlyArray<unknown>) sketches.push(decodeSketch(stored))
-    }
+    snapshot: (count) => ({
+      per: slotsPerPart,
+      parts: states.snapshot(sketches, count, slotsPerPart, packSketches)
+    }),
+    restore: (snapshot, from, first) => {
+      const sketchOf = partReader(snapshot, openSketches)
+      for (let i = 0; i < from.length; i++) sketches[first + i] = sketchOf(from[i])
+    },
+    bytes: () =>
+      sampledBytes(sketches.length, (slot) => {
+        const h = sketches[slot]
+        return h === undefined ? referenceBytes : 128 + (h.dense ?? h.table).byteLength
+      })
   }
 }
 

@@ -1,4 +1,5 @@
 /** `avg`: the sum (rule A1, {@link "./SumColumns.ts"}) divided by the exact count, a number. */
+import type { SnapshotValue } from "../../model/Snapshot.ts"
 import type { RowValue } from "../Plan.ts"
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
 import { count } from "./Count.ts"
@@ -11,19 +12,20 @@ import {
   reserveSums,
   restoreSums,
   snapshotSums,
+  sumBytes,
   type SumColumns
 } from "./SumColumns.ts"
 
 interface AvgAccumulators extends Accumulators {
-  readonly sums: () => SumColumns
+  readonly sums: SumColumns
   readonly counts: Accumulators
 }
 
 const make = (): AvgAccumulators => {
-  let sums = makeSumColumns()
+  const sums = makeSumColumns()
   const counts = count.make()
   return {
-    sums: () => sums,
+    sums,
     counts,
     reserve: (capacity) => {
       reserveSums(sums, capacity)
@@ -36,7 +38,7 @@ const make = (): AvgAccumulators => {
     },
     mergeSlot: (slot, other, otherSlot) => {
       const from = other as AvgAccumulators
-      mergeSum(sums, slot, from.sums(), otherSlot)
+      mergeSum(sums, slot, from.sums, otherSlot)
       counts.mergeSlot(slot, from.counts, otherSlot)
     },
     result: (slot) => {
@@ -48,11 +50,12 @@ const make = (): AvgAccumulators => {
       counts.clear(slot)
     },
     snapshot: (n) => ({ sums: snapshotSums(sums, n), counts: counts.snapshot(n) }),
-    restore: (snapshot) => {
-      const s = snapshot as { readonly sums: unknown; readonly counts: unknown }
-      sums = restoreSums(s.sums)
-      counts.restore(s.counts)
-    }
+    restore: (snapshot, from, at) => {
+      const s = snapshot as { readonly sums: SnapshotValue; readonly counts: SnapshotValue }
+      restoreSums(sums, s.sums, from, at)
+      counts.restore(s.counts, from, at)
+    },
+    bytes: () => sumBytes(sums) + counts.bytes()
   }
 }
 

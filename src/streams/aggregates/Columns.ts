@@ -1,4 +1,4 @@
-/** Columns of accumulators: typed arrays that grow by doubling, shared by the aggregates. */
+/** Columns of accumulators: typed arrays that grow by doubling, shared by the aggregates; and how they are restored. */
 
 /** The capacity to grow to, so that growing slot by slot costs amortised constant time. */
 export const grownCapacity = (present: number, wanted: number): number => Math.max(wanted, present * 2, 16)
@@ -8,6 +8,13 @@ export const grownFloats = (from: Float64Array, capacity: number, fill = 0): Flo
   const out = new Float64Array(capacity)
   out.set(from)
   if (fill !== 0) out.fill(fill, from.length)
+  return out
+}
+
+/** A copy of `from` with room for `capacity` small integers, zero where new. */
+export const grownInts = (from: Int32Array, capacity: number): Int32Array => {
+  const out = new Int32Array(capacity)
+  out.set(from)
   return out
 }
 
@@ -23,6 +30,13 @@ export const growArray = <T>(array: Array<T>, capacity: number, fill: T): void =
   for (let i = array.length; i < capacity; i++) array.push(fill)
 }
 
-/** The first `count` numbers as a plain array. */
-export const plainNumbers = (from: Float64Array | Uint8Array, count: number): Array<number> =>
-  Array.from(from.subarray(0, count))
+/** A column of numbers that is written by index. */
+interface Numbers {
+  readonly length: number
+  [i: number]: number
+}
+
+/** Puts entries `from[i]` of a stored column at `at + i`. */
+export const takeNumbers = (into: Numbers, stored: Numbers, from: Int32Array, at: number): void => {
+  for (let i = 0; i < from.length; i++) into[at + i] = stored[from[i]]
+}

@@ -1,6 +1,6 @@
 /** `count`: how many rows. Exact up to 2^53. */
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
-import { grownCapacity, grownFloats, plainNumbers } from "./Columns.ts"
+import { grownCapacity, grownFloats, takeNumbers } from "./Columns.ts"
 
 interface CountAccumulators extends Accumulators {
   readonly counts: () => Float64Array
@@ -25,10 +25,9 @@ const make = (): CountAccumulators => {
     clear: (slot) => {
       counts[slot] = 0
     },
-    snapshot: (count) => plainNumbers(counts, count),
-    restore: (snapshot) => {
-      counts = Float64Array.from(snapshot as ReadonlyArray<number>)
-    }
+    snapshot: (count) => counts.slice(0, count),
+    restore: (snapshot, from, at) => takeNumbers(counts, snapshot as Float64Array, from, at),
+    bytes: () => counts.byteLength
   }
 }
 

@@ -5,11 +5,13 @@
  * place are copies of one row (rule A3), so any of them serves. Before `withEventTime` rows have no times, and the
  * order is the rest of it.
  */
+import type { SnapshotValue } from "../../model/Snapshot.ts"
 import type { Column } from "../../model/Source.ts"
 import type { RowValue } from "../Plan.ts"
 import type { Accumulators, AggregateSpec, BatchOrder } from "./Aggregate.ts"
-import { growArray, grownCapacity, grownFloats, plainNumbers } from "./Columns.ts"
-import { decodeStored, encodeStored } from "../../model/StoredValue.ts"
+import { growArray, grownCapacity, grownFloats, takeNumbers } from "./Columns.ts"
+import { referenceBytes, roughBytes, sampledBytes } from "./StateBytes.ts"
+import { columnReader, storedColumn } from "./StoredColumn.ts"
 
 /** Negative when lane `a` comes before lane `b`, 0 when they are the same. */
 export const compareLanes = (a: string | number, b: string | number): number => {
@@ -87,30 +89,39 @@ const addRows = (
   }
 }
 
-const snapshotPlaces = (p: Places, count: number): unknown => ({
-  times: Array.from(p.times.subarray(0, count), (t) => (t !== t ? null : t)),
-  lanes: p.lanes.slice(0, count),
-  ordinals: plainNumbers(p.ordinals, count),
-  subs: plainNumbers(p.subs, count),
-  values: p.values.slice(0, count).map((value) => encodeStored(value))
+/** Values are never changed in place, so that copies of the columns are enough. */
+const snapshotPlaces = (label: string, p: Places, count: number): SnapshotValue => ({
+  times: p.times.slice(0, count),
+  lanes: storedColumn(label, p.lanes.slice(0, count)),
+  ordinals: p.ordinals.slice(0, count),
+  subs: p.subs.slice(0, count),
+  values: storedColumn(label, p.values.slice(0, count))
 })
 
-const restorePlaces = (p: Places, snapshot: unknown): void => {
+const restorePlaces = (p: Places, snapshot: SnapshotValue, from: Int32Array, at: number): void => {
   const s = snapshot as {
-    readonly times: ReadonlyArray<number | null>
-    readonly lanes: ReadonlyArray<string | number>
-    readonly ordinals: ReadonlyArray<number>
-    readonly subs: ReadonlyArray<number>
-    readonly values: ReadonlyArray<unknown>
+    readonly times: Float64Array
+    readonly lanes: SnapshotValue
+    readonly ordinals: Float64Array
+    readonly subs: Float64Array
+    readonly values: SnapshotValue
   }
-  p.times = Float64Array.from(s.times, (t) => t ?? Number.NaN)
-  p.lanes = s.lanes.slice()
-  p.ordinals = Float64Array.from(s.ordinals)
-  p.subs = Float64Array.from(s.subs)
-  p.values = s.values.map(decodeStored)
+  takeNumbers(p.times, s.times, from, at)
+  takeNumbers(p.ordinals, s.ordinals, from, at)
+  takeNumbers(p.subs, s.subs, from, at)
+  const laneOf = columnReader(s.lanes)
+  const valueOf = columnReader(s.values)
+  for (let i = 0; i < from.length; i++) {
+    p.lanes[at + i] = laneOf(from[i]) as string | number
+    p.values[at + i] = valueOf(from[i])
+  }
 }
 
-const make = (sign: 1 | -1) => (): EdgeAccumulators => {
+const placesBytes = (p: Places): number =>
+  p.times.length * (3 * Float64Array.BYTES_PER_ELEMENT + 2 * referenceBytes) +
+  sampledBytes(p.values.length, (i) => roughBytes(p.values[i]))
+
+const make = (label: string, sign: 1 | -1) => (): EdgeAccumulators => {
   const none = new Float64Array(0)
   const places: Places = { times: none, lanes: [], ordinals: none, subs: none, values: [] }
   return {
@@ -137,18 +148,22 @@ const make = (sign: 1 | -1) => (): EdgeAccumulators => {
     },
     result: (slot) => places.values[slot] ?? null,
     clear: (slot) => put(places, slot, Number.NaN, 0, 0, 0, undefined),
-    snapshot: (count) => snapshotPlaces(places, count),
-    restore: (snapshot) => restorePlaces(places, snapshot)
+    snapshot: (count) => snapshotPlaces(label, places, count),
+    restore: (snapshot, from, at) => restorePlaces(places, snapshot, from, at),
+    bytes: () => placesBytes(places)
   }
 }
 
-const edge = (name: string, sign: 1 | -1, value: RowValue): AggregateSpec => ({
-  label: `${name}(${value.label})`,
-  input: { type: "value", value },
-  needsOrder: true,
-  fingerprinted: value.field !== undefined,
-  make: make(sign)
-})
+const edge = (name: string, sign: 1 | -1, value: RowValue): AggregateSpec => {
+  const label = `${name}(${value.label})`
+  return {
+    label,
+    input: { type: "value", value },
+    needsOrder: true,
+    fingerprinted: value.field !== undefined,
+    make: make(label, sign)
+  }
+}
 
 /** The value of the first row; null where it is missing, and for no rows. */
 export const first = (value: RowValue): AggregateSpec => edge("first", 1, value)

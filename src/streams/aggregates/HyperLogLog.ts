@@ -8,6 +8,8 @@
  */
 const indexBits = 14
 const registers = 1 << indexBits
+/** Bytes of the dense form: one a register. */
+export const denseBytes = registers
 const sparseBits = 25
 const sparseSize = 1 << sparseBits
 /** Bits of the sparse index below the register's index. */

@@ -2,10 +2,13 @@
  * `min` and `max` over numbers and bigints, compared by their exact values (rule A1). Where a number and a bigint are
  * equal the number is the result, and -0 is 0, so that the result never depends on the order of rows.
  */
+import type { SnapshotValue } from "../../model/Snapshot.ts"
 import type { Column } from "../../model/Source.ts"
 import type { RowValue } from "../Plan.ts"
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
-import { growArray, grownCapacity, grownFloats } from "./Columns.ts"
+import { bigintsLater, takeBigints } from "./BigintColumn.ts"
+import { growArray, grownCapacity, grownFloats, takeNumbers } from "./Columns.ts"
+import { referenceBytes } from "./StateBytes.ts"
 
 /** The extreme of the numbers of a slot, infinite for none, and of its bigints. */
 interface ExtremeAccumulators extends Accumulators {
@@ -88,18 +91,15 @@ const make = (least: boolean) => (): ExtremeAccumulators => {
       if (bigints !== undefined) bigints[slot] = undefined
     },
     snapshot: (count) => ({
-      numbers: Array.from(numbers.subarray(0, count), (x) => (x === empty ? null : x)),
-      bigints: (bigints ?? []).slice(0, count).flatMap((x, slot) => (x === undefined ? [] : [[slot, String(x)]]))
+      numbers: numbers.slice(0, count),
+      bigints: bigintsLater(bigints?.slice(0, count))
     }),
-    restore: (snapshot) => {
-      const s = snapshot as {
-        readonly numbers: ReadonlyArray<number | null>
-        readonly bigints: ReadonlyArray<readonly [number, string]>
-      }
-      numbers = Float64Array.from(s.numbers, (x) => x ?? empty)
-      bigints = undefined
-      for (const [slot, text] of s.bigints) addBigint(slot, BigInt(text))
-    }
+    restore: (snapshot, from, at) => {
+      const s = snapshot as { readonly numbers: Float64Array; readonly bigints: SnapshotValue }
+      takeNumbers(numbers, s.numbers, from, at)
+      takeBigints(s.bigints, from, at, addBigint)
+    },
+    bytes: () => numbers.byteLength + (bigints?.length ?? 0) * referenceBytes
   }
 }
 

@@ -11,7 +11,6 @@ import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
 import { growArray, grownCapacity } from "./Columns.ts"
 import {
   addQuantileValue,
-  type Buckets,
   makeQuantileSketch,
   mergeQuantileSketch,
   type QuantileSketch,
@@ -19,6 +18,10 @@ import {
   type SketchScale,
   sketchScale
 } from "./QuantileSketch.ts"
+import { numbersOfSketch, openSketches, packSketches } from "./StoredQuantiles.ts"
+import { referenceBytes, sampledBytes } from "./StateBytes.ts"
+import { StatesAtBarrier } from "./StatesAtBarrier.ts"
+import { partReader } from "./StoredColumn.ts"
 
 /** Options of percentiles. */
 export interface PercentileOptions {
@@ -30,6 +33,9 @@ const accuracyDefault = 0.01
 const accuracyMin = 0.001
 const accuracyMax = 0.1
 
+/** Slots of one part of a snapshot. */
+const slotsPerPart = 256
+
 interface PercentileAccumulators extends Accumulators {
   readonly sketches: Array<QuantileSketch | undefined>
 }
@@ -37,60 +43,13 @@ interface PercentileAccumulators extends Accumulators {
 const asNumber = (value: unknown): number =>
   typeof value === "bigint" ? Math.min(Math.max(Number(value), -Number.MAX_VALUE), Number.MAX_VALUE) : (value as number)
 
-const encodeBuckets = (b: Buckets | undefined): unknown =>
-  b === undefined ? null : { low: b.low, counts: Array.from(b.counts.subarray(b.low - b.base, b.high - b.base + 1)) }
-
-const decodeBuckets = (stored: unknown): Buckets | undefined => {
-  if (stored === null) return undefined
-  const s = stored as { readonly low: number; readonly counts: ReadonlyArray<number> }
-  return { counts: Float64Array.from(s.counts), base: s.low, low: s.low, high: s.low + s.counts.length - 1 }
-}
-
-const encodeSketch = (s: QuantileSketch | undefined): unknown =>
-  s === undefined
-    ? null
-    : s.raw !== undefined
-      ? { raw: Array.from(s.raw.subarray(0, s.n)) }
-      : {
-          n: s.n,
-          zeros: s.zeros,
-          least: s.least,
-          greatest: s.greatest,
-          positive: encodeBuckets(s.positive),
-          negative: encodeBuckets(s.negative)
-        }
-
-const decodeSketch = (stored: unknown, scale: SketchScale): QuantileSketch | undefined => {
-  if (stored === null) return undefined
-  const sketch = makeQuantileSketch()
-  const s = stored as {
-    readonly raw?: ReadonlyArray<number>
-    readonly n: number
-    readonly zeros: number
-    readonly least: number
-    readonly greatest: number
-    readonly positive: unknown
-    readonly negative: unknown
-  }
-  if (s.raw !== undefined) {
-    for (const x of s.raw) addQuantileValue(sketch, scale, x)
-    return sketch
-  }
-  const { n, zeros, least, greatest } = s
-  return {
-    n,
-    raw: undefined,
-    zeros,
-    least,
-    greatest,
-    positive: decodeBuckets(s.positive),
-    negative: decodeBuckets(s.negative)
-  }
-}
-
 const make = (scale: SketchScale, resultOf: (sketch: QuantileSketch) => unknown) => (): PercentileAccumulators => {
   const sketches: Array<QuantileSketch | undefined> = []
-  const at = (slot: number): QuantileSketch => (sketches[slot] ??= makeQuantileSketch())
+  const states = new StatesAtBarrier(numbersOfSketch)
+  const at = (slot: number): QuantileSketch => {
+    states.changing(slot)
+    return (sketches[slot] ??= makeQuantileSketch())
+  }
   const addBatch = (slots: Int32Array, input: Column | undefined, from: number, to: number): void => {
     if (input === undefined) return
     if (input instanceof Float64Array) for (let i = from; i < to; i++) addQuantileValue(at(slots[i]), scale, input[i])
@@ -113,11 +72,21 @@ const make = (scale: SketchScale, resultOf: (sketch: QuantileSketch) => unknown)
     clear: (slot) => {
       sketches[slot] = undefined
     },
-    snapshot: (count) => sketches.slice(0, count).map(encodeSketch),
-    restore: (snapshot) => {
-      sketches.length = 0
-      for (const stored of snapshot as ReadonlyArray<unknown>) sketches.push(decodeSketch(stored, scale))
-    }
+    snapshot: (count) => ({
+      per: slotsPerPart,
+      parts: states.snapshot(sketches, count, slotsPerPart, packSketches)
+    }),
+    restore: (snapshot, from, first) => {
+      const sketchOf = partReader(snapshot, openSketches(scale))
+      for (let i = 0; i < from.length; i++) sketches[first + i] = sketchOf(from[i])
+    },
+    bytes: () =>
+      sampledBytes(sketches.length, (slot) => {
+        const s = sketches[slot]
+        if (s === undefined) return referenceBytes
+        const columns = (s.raw?.length ?? 0) + (s.positive?.counts.length ?? 0) + (s.negative?.counts.length ?? 0)
+        return 160 + columns * Float64Array.BYTES_PER_ELEMENT
+      })
   }
 }
 

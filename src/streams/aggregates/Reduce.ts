@@ -9,11 +9,14 @@ import type * as Schema from "effect/Schema"
 import { hasProperty } from "effect/Predicate"
 import type { OptionProblem } from "../../model/Errors.ts"
 import { show } from "../../model/Options.ts"
+import { decodeStored, encodeStored, type StoredValue } from "../../model/StoredValue.ts"
 import { AggregateFault } from "../UserCode.ts"
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
 import { growArray, grownCapacity } from "./Columns.ts"
-import { compareLanes } from "./FirstLast.ts"
-import { decodeStored, encodeStored } from "../../model/StoredValue.ts"
+import { makeKeeping } from "./KeptRows.ts"
+import { referenceBytes, roughBytes, sampledBytes } from "./StateBytes.ts"
+import { StatesAtBarrier } from "./StatesAtBarrier.ts"
+import { partReader } from "./StoredColumn.ts"
 
 /** A reducer without its types; the typed one is `Reducer` of `Aggregates.ts`. */
 export interface AnyReducer {
@@ -23,6 +26,8 @@ export interface AnyReducer {
   readonly merge?: (x: unknown, y: unknown) => unknown
   readonly result?: (state: unknown) => unknown
 }
+
+const label = "reduce(<lambda>)"
 
 /** No rows yet; a state may be any value, undefined too. */
 const empty = Symbol("empty")
@@ -39,10 +44,22 @@ export const loadSchema = async (): Promise<void> => {
   schema = await import("effect/Schema")
 }
 
-const stateCodec = (state: Schema.Codec<unknown, unknown>) => {
+/** A state to JSON and back, by its Schema; what does not fit it is a fault of `reduce.state`. */
+const stateCodec = (
+  state: Schema.Codec<unknown, unknown>
+): { readonly encode: (state: unknown) => unknown; readonly decode: (stored: unknown) => unknown } => {
   if (schema === undefined) throw new Error("a reducer runs before its AggregateSpec.load")
   const codec = schema.toCodecJson(state)
-  return { encode: schema.encodeSync(codec), decode: schema.decodeUnknownSync(codec) }
+  const watch =
+    (call: (value: unknown) => unknown) =>
+    (value: unknown): unknown => {
+      try {
+        return call(value)
+      } catch (cause) {
+        throw new AggregateFault("reduce.state", value, cause)
+      }
+    }
+  return { encode: watch(schema.encodeSync(codec)), decode: watch(schema.decodeUnknownSync(codec)) }
 }
 
 /** The same reducer; what its functions throw says which of them it was, and on which row. */
@@ -64,6 +81,9 @@ const watched = (reducer: AnyReducer): AnyReducer => {
   }
 }
 
+/** States of one part of a snapshot. */
+const statesPerPart = 1024
+
 const makeMerging = (reducer: AnyReducer, merge: (x: unknown, y: unknown) => unknown) => (): StateAccumulators => {
   const states: Array<unknown> = []
   /** Slots whose state a result has shown: `add` and `merge` may change what they are given, but not what is out. */
@@ -73,7 +93,12 @@ const makeMerging = (reducer: AnyReducer, merge: (x: unknown, y: unknown) => unk
   const at = (slot: number): unknown => (states[slot] === empty ? reducer.zero() : states[slot])
   const copyOf = (state: unknown): unknown =>
     typeof state === "object" && state !== null ? codec().decode(codec().encode(state)) : state
-  const unshow = (slot: number): void => {
+  const asStored = new StatesAtBarrier((state: unknown): ReadonlyArray<StoredValue> | null =>
+    state === empty ? null : [encodeStored(codec().encode(state))]
+  )
+  /** Before a state is handed to `add` or `merge`, which may change it. */
+  const changing = (slot: number): void => {
+    asStored.changing(slot)
     if (shown.size > 0 && shown.delete(slot)) states[slot] = copyOf(states[slot])
   }
   return {
@@ -83,13 +108,15 @@ const makeMerging = (reducer: AnyReducer, merge: (x: unknown, y: unknown) => unk
     },
     addBatch: (slots, input, from, to) => {
       if (input === undefined) return
-      if (shown.size > 0) for (let i = from; i < to; i++) unshow(slots[i])
-      for (let i = from; i < to; i++) states[slots[i]] = reducer.add(at(slots[i]), input[i])
+      for (let i = from; i < to; i++) {
+        changing(slots[i])
+        states[slots[i]] = reducer.add(at(slots[i]), input[i])
+      }
     },
     mergeSlot: (slot, other, otherSlot) => {
       const theirs = (other as StateAccumulators).states[otherSlot]
       if (theirs === empty) return
-      unshow(slot)
+      changing(slot)
       const merged = merge(at(slot), theirs)
       // A merge that hands back `y` would make both slots share one state, which `add` may then change under the other.
       states[slot] = merged === theirs ? copyOf(theirs) : merged
@@ -102,108 +129,18 @@ const makeMerging = (reducer: AnyReducer, merge: (x: unknown, y: unknown) => unk
       shown.delete(slot)
       states[slot] = empty
     },
-    snapshot: (count) => states.slice(0, count).map((state) => (state === empty ? null : [codec().encode(state)])),
-    restore: (snapshot) => {
-      states.length = 0
-      for (const s of snapshot as ReadonlyArray<readonly [unknown] | null>)
-        states.push(s === null ? empty : codec().decode(s[0]))
-    }
-  }
-}
-
-/** Rows of a slot with their places. A slice of -Infinity: none was told. */
-interface KeptRows {
-  readonly rows: Array<unknown>
-  readonly slices: Array<number>
-  readonly lanes: Array<string | number>
-  readonly ordinals: Array<number>
-  readonly subs: Array<number>
-}
-
-interface KeepingAccumulators extends Accumulators {
-  readonly kept: Array<KeptRows | undefined>
-}
-
-const keep = (k: KeptRows, row: unknown, slice: number, lane: string | number, ordinal: number, sub: number): void => {
-  k.rows.push(row)
-  k.slices.push(slice)
-  k.lanes.push(lane)
-  k.ordinals.push(ordinal)
-  k.subs.push(sub)
-}
-
-/** The indices of the rows in the order of A1. */
-const foldOrder = (k: KeptRows): Int32Array => {
-  const { slices, lanes, ordinals, subs } = k
-  const order = new Int32Array(k.rows.length)
-  for (let i = 0; i < order.length; i++) order[i] = i
-  return order.sort((a, b) =>
-    slices[a] !== slices[b]
-      ? slices[a] < slices[b]
-        ? -1
-        : 1
-      : compareLanes(lanes[a], lanes[b]) || ordinals[a] - ordinals[b] || subs[a] - subs[b]
-  )
-}
-
-const encodeKept = (k: KeptRows | undefined): unknown =>
-  k === undefined
-    ? null
-    : {
-        rows: k.rows.map(encodeStored),
-        slices: k.slices.map((slice) => (slice === -Infinity ? null : slice)),
-        lanes: k.lanes.slice(),
-        ordinals: k.ordinals.slice(),
-        subs: k.subs.slice()
-      }
-
-const decodeKept = (stored: unknown): KeptRows | undefined => {
-  if (stored === null) return undefined
-  const s = stored as Omit<KeptRows, "slices"> & { readonly slices: ReadonlyArray<number | null> }
-  return {
-    rows: s.rows.map(decodeStored),
-    slices: s.slices.map((slice) => slice ?? -Infinity),
-    lanes: s.lanes.slice(),
-    ordinals: s.ordinals.slice(),
-    subs: s.subs.slice()
-  }
-}
-
-const makeKeeping = (reducer: AnyReducer) => (): KeepingAccumulators => {
-  const kept: Array<KeptRows | undefined> = []
-  const at = (slot: number): KeptRows => (kept[slot] ??= { rows: [], slices: [], lanes: [], ordinals: [], subs: [] })
-  return {
-    kept,
-    reserve: (capacity) => {
-      if (capacity > kept.length) growArray(kept, grownCapacity(kept.length, capacity), undefined)
-    },
-    addBatch: (slots, input, from, to, order) => {
-      if (input === undefined || order === undefined) return
-      for (let i = from; i < to; i++)
-        keep(at(slots[i]), input[i], -Infinity, order.lanes[i], order.ordinals[i], order.subs[i])
-    },
-    mergeSlot: (slot, other, otherSlot, slice) => {
-      const theirs = (other as KeepingAccumulators).kept[otherSlot]
-      if (theirs === undefined) return
-      const ours = at(slot)
-      for (let i = 0; i < theirs.rows.length; i++) {
-        keep(ours, theirs.rows[i], slice ?? theirs.slices[i], theirs.lanes[i], theirs.ordinals[i], theirs.subs[i])
+    snapshot: (count) => ({
+      per: statesPerPart,
+      parts: asStored.snapshot(states, count, statesPerPart, (encoded) => encoded)
+    }),
+    restore: (snapshot, from, first) => {
+      const storedOf = partReader(snapshot, (part: ReadonlyArray<readonly [StoredValue] | null>) => (i) => part[i])
+      for (let i = 0; i < from.length; i++) {
+        const stored = storedOf(from[i])
+        states[first + i] = stored === null ? empty : codec().decode(decodeStored(stored[0]))
       }
     },
-    result: (slot) => {
-      const k = kept[slot]
-      let state = reducer.zero()
-      if (k !== undefined) for (const i of foldOrder(k)) state = reducer.add(state, k.rows[i])
-      return reducer.result === undefined ? state : reducer.result(state)
-    },
-    clear: (slot) => {
-      kept[slot] = undefined
-    },
-    snapshot: (count) => kept.slice(0, count).map(encodeKept),
-    restore: (snapshot) => {
-      kept.length = 0
-      for (const stored of snapshot as ReadonlyArray<unknown>) kept.push(decodeKept(stored))
-    }
+    bytes: () => sampledBytes(states.length, (slot) => referenceBytes + roughBytes(states[slot]))
   }
 }
 
@@ -229,7 +166,7 @@ const problemsOf = (reducer: AnyReducer): ReadonlyArray<OptionProblem> => {
 
 /** A user's own aggregate. Opaque to the plan's fingerprint. */
 export const reduce = (reducer: AnyReducer): AggregateSpec => ({
-  label: "reduce(<lambda>)",
+  label,
   input: { type: "row" },
   needsOrder: reducer.merge === undefined,
   fingerprinted: false,
@@ -239,4 +176,4 @@ export const reduce = (reducer: AnyReducer): AggregateSpec => ({
 })
 
 const makerOf = (reducer: AnyReducer): (() => Accumulators) =>
-  reducer.merge === undefined ? makeKeeping(reducer) : makeMerging(reducer, reducer.merge)
+  reducer.merge === undefined ? makeKeeping(label, reducer) : makeMerging(reducer, reducer.merge)

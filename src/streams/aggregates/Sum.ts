@@ -9,29 +9,29 @@ import {
   reserveSums,
   restoreSums,
   snapshotSums,
+  sumBytes,
   type SumColumns,
   sumResult
 } from "./SumColumns.ts"
 
 interface SumAccumulators extends Accumulators {
-  readonly columns: () => SumColumns
+  readonly columns: SumColumns
 }
 
 const make = (): SumAccumulators => {
-  let columns = makeSumColumns()
+  const columns = makeSumColumns()
   return {
-    columns: () => columns,
+    columns,
     reserve: (capacity) => reserveSums(columns, capacity),
     addBatch: (slots, input, from, to) => {
       if (input !== undefined) addSums(columns, slots, input, from, to)
     },
-    mergeSlot: (slot, other, otherSlot) => mergeSum(columns, slot, (other as SumAccumulators).columns(), otherSlot),
+    mergeSlot: (slot, other, otherSlot) => mergeSum(columns, slot, (other as SumAccumulators).columns, otherSlot),
     result: (slot) => sumResult(columns, slot),
     clear: (slot) => clearSum(columns, slot),
     snapshot: (count) => snapshotSums(columns, count),
-    restore: (snapshot) => {
-      columns = restoreSums(snapshot)
-    }
+    restore: (snapshot, from, at) => restoreSums(columns, snapshot, from, at),
+    bytes: () => sumBytes(columns)
   }
 }
 

@@ -10,7 +10,10 @@
  * Results: a bigint when there was a bigint and all were integers, else the nearest number.
  */
 import type { Column } from "../../model/Source.ts"
-import { growArray, grownBytes, grownCapacity, grownFloats, plainNumbers } from "./Columns.ts"
+import type { SnapshotValue } from "../../model/Snapshot.ts"
+import { bigintsLater, takeBigints } from "./BigintColumn.ts"
+import { growArray, grownBytes, grownCapacity, grownFloats, takeNumbers } from "./Columns.ts"
+import { referenceBytes } from "./StateBytes.ts"
 
 const sawBigint = 1
 const sawFraction = 2
@@ -146,35 +149,28 @@ export const meanResult = (c: SumColumns, slot: number, n: number): number => {
   return Number(quotient) + (Number(whole - quotient * divisor) + fractionPart(c, slot)) / n
 }
 
-/** The first `count` slots as plain JSON. */
-export const snapshotSums = (c: SumColumns, count: number): unknown => {
-  const big: Array<readonly [number, string]> = []
-  for (let slot = 0; slot < count; slot++) {
-    const value = c.big?.[slot] ?? 0n
-    if (value !== 0n) big.push([slot, String(value)])
+/** Copies of slots `0..count)`. */
+export const snapshotSums = (c: SumColumns, count: number): SnapshotValue => ({
+  high: c.high.slice(0, count),
+  low: c.low.slice(0, count),
+  flags: c.flags.slice(0, count),
+  big: bigintsLater(c.big?.slice(0, count), 0n)
+})
+
+/** Puts slot `from[i]` of what {@link snapshotSums} gave into slot `at + i`, which is the sum of nothing. */
+export const restoreSums = (c: SumColumns, snapshot: SnapshotValue, from: Int32Array, at: number): void => {
+  const { high, low, flags, big } = snapshot as {
+    readonly high: Float64Array
+    readonly low: Float64Array
+    readonly flags: Uint8Array
+    readonly big: SnapshotValue
   }
-  return {
-    high: plainNumbers(c.high, count),
-    low: plainNumbers(c.low, count),
-    flags: plainNumbers(c.flags, count),
-    big
-  }
+  takeNumbers(c.high, high, from, at)
+  takeNumbers(c.low, low, from, at)
+  takeNumbers(c.flags, flags, from, at)
+  takeBigints(big, from, at, (slot, x) => addBig(c, slot, x))
 }
 
-/** Columns from what {@link snapshotSums} gave. */
-export const restoreSums = (snapshot: unknown): SumColumns => {
-  const s = snapshot as {
-    readonly high: ReadonlyArray<number>
-    readonly low: ReadonlyArray<number>
-    readonly flags: ReadonlyArray<number>
-    readonly big: ReadonlyArray<readonly [number, string]>
-  }
-  const c: SumColumns = {
-    high: Float64Array.from(s.high),
-    low: Float64Array.from(s.low),
-    flags: Uint8Array.from(s.flags),
-    big: undefined
-  }
-  for (const [slot, value] of s.big) addBig(c, slot, BigInt(value))
-  return c
-}
+/** Approximate bytes of all slots. */
+export const sumBytes = (c: SumColumns): number =>
+  c.high.byteLength + c.low.byteLength + c.flags.byteLength + (c.big?.length ?? 0) * referenceBytes

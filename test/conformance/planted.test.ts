@@ -7,6 +7,7 @@ import { position } from "../../src/model/Position.ts"
 import type { Prepared, SinkFeatures, SinkWriter } from "../../src/model/Sink.ts"
 import type { PartitionCursor, Source, SourceChunk, SourceFeatures } from "../../src/model/Source.ts"
 import { sinkLaws, type SinkRow, type SinkUnderTest } from "./sink.ts"
+import { context } from "./sinkWorld.ts"
 import { sourceLaws, type SourceUnderTest } from "./source.ts"
 import { storeLaws } from "./store.ts"
 
@@ -255,7 +256,7 @@ const sinkFaults: Record<string, (sink: MemorySink) => SinkUnderTest["sink"]> = 
         }),
       commit: (p) =>
         Effect.gen(function* () {
-          const w = yield* sink.writer({ query: "again", writer: String(n++), mode: "append", identity: [] })
+          const w = yield* sink.writer(context("append", { query: "again", writer: String(n++) }))
           yield* w.write({ rows: (p.data as { readonly rows: ReadonlyArray<SinkRow> }).rows })
           yield* sink.commit(yield* w.prepare(1))
         }).pipe(Effect.scoped)

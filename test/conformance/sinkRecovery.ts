@@ -55,9 +55,9 @@ const anyLaws: Record<string, Law> = {
       const seen = yield* visible
       for (const other of [sink, again()]) {
         const anew = append({ queryId: `chain ${other === sink ? 2 : 3}` })
+        const before = yield* visible
         const opened = yield* Effect.exit(prepareWith(other, anew, 2, [batch(rows(10, 12))]))
         if (Exit.isFailure(opened)) continue
-        const before = yield* visible
         yield* other.commit(wire(opened.value))
         expect(yield* visible).toEqual([...before, ...rows(10, 12).map(rendered)])
       }

@@ -3,8 +3,9 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import * as Foreach from "../../src/connectors/foreach/Foreach.ts"
 import { decodeRow, encodeRow } from "../../src/connectors/foreach/plainRow.ts"
-import type { Prepared, Sink, WriterContext } from "../../src/model/Sink.ts"
+import type { Prepared, Sink } from "../../src/model/Sink.ts"
 import { sinkConformance, type SinkRow } from "../conformance/sink.ts"
+import { context as contextOf } from "../conformance/sinkWorld.ts"
 
 const features = {
   modes: ["append", "update", "complete"],
@@ -38,7 +39,7 @@ class Store extends Context.Service<Store, { readonly save: (n: number) => Effec
   "test/Store"
 ) {}
 
-const context: WriterContext = { query: "q", writer: "w", mode: "append", identity: [] }
+const context = contextOf("append")
 
 describe("Foreach.sink", () => {
   it("has the errors and requirements of its function, and stops at the first failure", async () => {

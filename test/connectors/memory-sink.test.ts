@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import * as Memory from "../../src/connectors/memory/Memory.ts"
 import { sinkConformance, type SinkRow } from "../conformance/sink.ts"
+import { context } from "../conformance/sinkWorld.ts"
 
 const features = {
   modes: ["append", "update", "complete"],
@@ -16,7 +17,13 @@ sinkConformance(
   Effect.sync(() => {
     const table = Memory.makeTable()
     const sink = Memory.sink<SinkRow>({ table })
-    return { sink, again: () => Memory.sink<SinkRow>({ table }), visible: sink.rows, table: sink.table }
+    return {
+      sink,
+      again: () => Memory.sink<SinkRow>({ table }),
+      visible: sink.rows,
+      table: sink.table,
+      staged: Effect.sync(() => table.staged.size)
+    }
   })
 )
 
@@ -26,7 +33,7 @@ describe("Memory.sink", () => {
       Effect.scoped(
         Effect.gen(function* () {
           const sink = Memory.sink()
-          const writer = yield* sink.writer({ query: "q", writer: "w", mode: "update", identity: ["__proto__"] })
+          const writer = yield* sink.writer(context("update", { identity: ["__proto__"] }))
           const keyed = (json: string): unknown => JSON.parse(`{"__proto__":${json}}`)
           const rows = [keyed("1"), keyed('"1"'), keyed("null"), keyed('"null"'), keyed("true"), keyed('"number 1"')]
           yield* writer.write({ rows: [...rows, keyed("1")] })

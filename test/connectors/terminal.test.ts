@@ -4,6 +4,7 @@ import { cellText, displayWidth, escapeControls, truncated } from "../../src/con
 import * as Terminal from "../../src/connectors/terminal/Terminal.ts"
 import type { Sink } from "../../src/model/Sink.ts"
 import { sinkConformance, type SinkRow } from "../conformance/sink.ts"
+import { context } from "../conformance/sinkWorld.ts"
 
 /** A console that keeps what is logged. */
 const capturing = (): { readonly lines: Array<string>; readonly console: Console.Console } => {
@@ -60,7 +61,7 @@ const print = (
   return Effect.runPromise(
     Effect.scoped(
       Effect.gen(function* () {
-        const writer = yield* sink.writer({ query: "q", writer: "w", mode: more.mode ?? "append", identity: [] })
+        const writer = yield* sink.writer(context(more.mode ?? "append"))
         yield* writer.write({ rows, ...(more.deletes === undefined ? {} : { deletes: Uint8Array.from(more.deletes) }) })
         yield* sink.commit(yield* writer.prepare(3))
         return lines.join("\n")

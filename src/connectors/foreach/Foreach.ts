@@ -2,15 +2,16 @@
  * Sinks made of a function (Spark's `foreach` and `foreachBatch`).
  *
  * At least once. `sink` calls the function for each row as it comes; `batch` calls it with all rows of an epoch when the
- * epoch is committed, with its number, so that the function can tell a repeated epoch. The function's errors and
- * requirements become the sink's.
+ * epoch is committed, with its number: after a crash the last epoch may come again, with the same number and equal rows,
+ * so that a function which remembers the number, in one step with what it does, makes it exactly once. The function's
+ * errors and requirements become the sink's.
  */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { DeadRow } from "../../model/DeadLetter.ts"
 import { type OptionProblem, SinkError } from "../../model/Errors.ts"
 import { Limits } from "../../model/Limits.ts"
 import { functionOf } from "../../model/Options.ts"
+import { makeProcessMarkers } from "../../model/ProcessMarkers.ts"
 import { fieldOf } from "../../model/RowChunk.ts"
 import type { Mode, Prepared, Sink, SinkFeatures, SinkWriter, WriterContext } from "../../model/Sink.ts"
 import type { StoredProblem } from "../../model/StoredValue.ts"
@@ -41,21 +42,6 @@ const features: SinkFeatures = {
   deletes: true
 }
 
-/** Epochs that this process committed: spares a second call where nothing crashed. */
-const markers = (): {
-  readonly has: (query: string, writer: string, epoch: number) => boolean
-  readonly set: (query: string, writer: string, epoch: number) => void
-  readonly last: (query: string, writer: string) => Option.Option<number>
-} => {
-  const committed = new Map<string, number>()
-  const key = (query: string, writer: string): string => JSON.stringify([query, writer])
-  return {
-    has: (query, writer, epoch) => (committed.get(key(query, writer)) ?? Number.NEGATIVE_INFINITY) >= epoch,
-    set: (query, writer, epoch) => void committed.set(key(query, writer), epoch),
-    last: (query, writer) => Option.fromUndefinedOr(committed.get(key(query, writer)))
-  }
-}
-
 /**
  * Calls `f` for every row, one after the other, in order, as rows come. A row may be seen again after a restart: its
  * epoch is repeated when it was not committed. `f` runs before the epoch is safe; what must not be undone belongs
@@ -64,7 +50,7 @@ const markers = (): {
 export const sink = <A, E = never, R = never>(
   f: (row: A, info: RowInfo) => Effect.Effect<unknown, E, R>
 ): Sink<A, Mode, E, R> => {
-  const committed = markers()
+  const committed = makeProcessMarkers()
   const problems: Array<OptionProblem> = []
   functionOf("Foreach.sink", f, problems)
   return {
@@ -73,7 +59,8 @@ export const sink = <A, E = never, R = never>(
     problems,
     writer: (context) =>
       Effect.map(Effect.context<R>(), (services): SinkWriter<A, E> => {
-        const { query, writer, mode } = context
+        const { query, queryId, writer, mode } = context
+        committed.begin(context)
         return {
           write: (rows) =>
             Effect.gen(function* () {
@@ -87,12 +74,12 @@ export const sink = <A, E = never, R = never>(
               }
               return []
             }).pipe(Effect.provideContext(services)),
-          prepare: (epoch) => Effect.succeed({ query, writer, epoch, data: {} })
+          prepare: (epoch) => Effect.succeed({ query, writer, epoch, data: { queryId } })
         }
       }),
-    commit: ({ query, writer, epoch }) =>
+    commit: (prepared) =>
       Effect.sync(() => {
-        if (!committed.has(query, writer, epoch)) committed.set(query, writer, epoch)
+        if (!committed.has(prepared)) committed.set(prepared)
       }),
     committed: (query, writer) => Effect.sync(() => committed.last(query, writer))
   }
@@ -118,9 +105,17 @@ interface OpenEpoch {
   written: boolean
 }
 
+const nothing = (): OpenEpoch => ({ rows: [], deletes: [], written: false })
+
+/** Two parts of one epoch as one; in complete mode the later table replaces the earlier. */
+const joined = (a: OpenEpoch, b: OpenEpoch): OpenEpoch =>
+  b.written ? b : { rows: [...a.rows, ...b.rows], deletes: [...a.deletes, ...b.deletes], written: a.written }
+
 const batchWriter = <A>(context: WriterContext): SinkWriter<A> => {
-  const { query, writer, mode } = context
-  let open: OpenEpoch = { rows: [], deletes: [], written: false }
+  const { query, queryId, writer, mode } = context
+  let open = nothing()
+  /** The last one prepared: the same number again goes on with it (rule C9). */
+  let last = { epoch: -1, content: nothing() }
   return {
     write: (batch) =>
       Effect.sync(() => {
@@ -138,9 +133,11 @@ const batchWriter = <A>(context: WriterContext): SinkWriter<A> => {
       }),
     prepare: (epoch) =>
       Effect.sync(() => {
-        const { rows, deletes, written } = open
-        open = { rows: [], deletes: [], written: false }
-        const data = { mode, rows, written, ...(deletes.includes(true) ? { deletes } : {}) }
+        const content = last.epoch === epoch ? joined(last.content, open) : open
+        last = { epoch, content }
+        open = nothing()
+        const { rows, deletes, written } = content
+        const data = { queryId, mode, rows, written, ...(deletes.includes(true) ? { deletes } : {}) }
         return { query, writer, epoch, data }
       })
   }
@@ -173,25 +170,29 @@ const preparedRows = (
 export const batch = <A, E = never, R = never>(
   f: (epoch: number, rows: ReadonlyArray<A>, info: EpochInfo) => Effect.Effect<unknown, E, R>
 ): Sink<A, Mode, E | SinkError, R> => {
-  const committed = markers()
+  const committed = makeProcessMarkers()
   const problems: Array<OptionProblem> = []
   functionOf("Foreach.batch", f, problems)
   return {
     name: "foreach batch",
     features,
     problems,
-    writer: (context) => Effect.sync(() => batchWriter<A>(context)),
+    writer: (context) =>
+      Effect.sync(() => {
+        committed.begin(context)
+        return batchWriter<A>(context)
+      }),
     commit: (prepared) =>
       Effect.gen(function* () {
         const { query, writer, epoch } = prepared
-        if (committed.has(query, writer, epoch)) return
+        if (committed.has(prepared)) return
         const found = preparedRows(prepared)
         if (found === undefined) {
           const message = `foreach batch: epoch ${epoch} of ${query} was prepared by another kind of sink: the output named ${writer} has changed; start with a new checkpoint`
           return yield* Effect.fail(new SinkError({ connector: "foreach batch", retryable: false, message }))
         }
         if (found.rows.length > 0 || found.written) yield* f(epoch, found.rows as ReadonlyArray<A>, found.info)
-        committed.set(query, writer, epoch)
+        committed.set(prepared)
       }),
     committed: (query, writer) => Effect.sync(() => committed.last(query, writer))
   }

@@ -3,14 +3,15 @@
  *
  * Exactly once within one process: rows are staged per epoch and become visible at its commit, which may be repeated,
  * also by another sink over the same {@link MemoryTable}. All output modes. It dies with the process: a staged epoch
- * that this process does not have cannot be committed.
+ * that this process does not have cannot be committed. A query that begins anew, with another chain of checkpoints,
+ * adds to what its earlier runs brought; one that goes on from an older epoch than was committed is refused.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type OptionProblem, SinkError } from "../../model/Errors.ts"
 import { has, show, text } from "../../model/Options.ts"
 import { fieldOf } from "../../model/RowChunk.ts"
-import type { Mode, Prepared, Sink, SinkBatch, SinkWriter, WriterContext } from "../../model/Sink.ts"
+import type { Mode, Prepared, Sink, SinkBatch, SinkWriter, SweepContext, WriterContext } from "../../model/Sink.ts"
 
 /** What one epoch of one writer brought. */
 export interface CommittedEpoch<out A> {
@@ -27,6 +28,9 @@ export interface CommittedEpoch<out A> {
 /** A prepared epoch. */
 export interface Staged {
   readonly key: string
+  /** Chain and attempt of whoever staged it. */
+  readonly queryId: string
+  readonly attempt: number
   epoch: number
   readonly mode: Mode
   readonly identity: ReadonlyArray<string>
@@ -40,8 +44,8 @@ export interface Staged {
 export interface MemoryTable {
   /** Prepared epochs by their staged name. */
   readonly staged: Map<string, Staged>
-  /** The last committed epoch by writer. */
-  readonly markers: Map<string, number>
+  /** The last committed epoch by writer, and the chain of checkpoints that it belongs to. */
+  readonly markers: Map<string, { readonly queryId: string; readonly epoch: number }>
   readonly epochs: Array<CommittedEpoch<unknown>>
   /** Current rows by writer, then by identity. */
   readonly tables: Map<string, Map<string, unknown>>
@@ -99,7 +103,7 @@ const apply = (table: MemoryTable, prepared: Prepared, staged: Staged): void => 
   if (mode === "complete" && replaces) current.clear()
   for (let i = 0; i < rows.length; i++) {
     // Rows of append output have no identity: each is one of its own. An update without columns has one row in all.
-    const id = mode === "update" ? identityOf(rows[i], identity) : `${prepared.epoch} ${i}`
+    const id = mode === "update" ? identityOf(rows[i], identity) : `${prepared.epoch} ${i} ${staged.queryId}`
     if (deletes[i]) current.delete(id)
     else current.set(id, rows[i])
   }
@@ -115,19 +119,45 @@ const stagedName = (data: unknown): string | undefined => {
   return typeof name === "string" ? name : undefined
 }
 
+const refusal = (name: string, message: string): Effect.Effect<never, SinkError> =>
+  Effect.fail(new SinkError({ connector: name, retryable: false, message: `${name}: ${message}` }))
+
+/** A writer of a chain that is new here begins without a marker; one that goes on must know what was committed. */
+const begin = (table: MemoryTable, name: string, context: WriterContext): Effect.Effect<void, SinkError> =>
+  Effect.suspend(() => {
+    const { query, queryId, writer, continues } = context
+    const key = writerKey(query, writer)
+    const marker = table.markers.get(key)
+    if (marker === undefined) return Effect.void
+    if (continues === 0 && marker.queryId !== queryId) {
+      table.markers.delete(key)
+      return Effect.void
+    }
+    if (marker.epoch <= continues) return Effect.void
+    return refusal(
+      name,
+      `holds epochs of ${query} up to ${marker.epoch}, and the checkpoint goes on from ${continues}: it is an older one; start with the newest, or with another sink`
+    )
+  })
+
 const writerOf = <A>(table: MemoryTable, context: WriterContext): SinkWriter<A, SinkError> => {
-  const key = writerKey(context.query, context.writer)
+  const { query, queryId, writer, attempt, mode, identity } = context
+  const key = writerKey(query, writer)
   const fresh = (): Staged => ({
     key,
+    queryId,
+    attempt,
     epoch: 0,
-    mode: context.mode,
-    identity: context.identity,
+    mode,
+    identity,
     rows: [],
     deletes: [],
     replaces: false
   })
   const number = table.writers++
   let open = fresh()
+  /** The last one prepared, until another number is: the same number again goes on with it (rule C9). */
+  let last = fresh()
   return {
     write: (batch) =>
       Effect.sync(() => {
@@ -136,32 +166,56 @@ const writerOf = <A>(table: MemoryTable, context: WriterContext): SinkWriter<A, 
       }),
     prepare: (epoch) =>
       Effect.sync(() => {
-        const staged = `${key} ${number} ${epoch}`
-        open.epoch = epoch
-        table.staged.set(staged, open)
+        const name = `${key} ${number} ${epoch}`
+        const staged = last.epoch === epoch && !open.replaces ? last : open
+        if (staged === last) {
+          for (const row of open.rows) staged.rows.push(row)
+          for (const deleted of open.deletes) staged.deletes.push(deleted)
+        }
+        staged.epoch = epoch
+        last = staged
         open = fresh()
-        return { query: context.query, writer: context.writer, epoch, data: { staged } }
+        // What this value covers stays as it is when the number is prepared again.
+        const rows = staged.rows.length
+        table.staged.set(name, staged)
+        return { query, writer, epoch, data: { staged: name, queryId, rows, replaces: staged.replaces } }
       })
   }
 }
 
 const commitTo = (table: MemoryTable, name: string, prepared: Prepared): Effect.Effect<void, SinkError> =>
   Effect.suspend(() => {
-    const key = writerKey(prepared.query, prepared.writer)
-    const staged = stagedName(prepared.data)
-    if ((table.markers.get(key) ?? Number.NEGATIVE_INFINITY) >= prepared.epoch) return Effect.void
+    const { query, writer, epoch, data } = prepared
+    const key = writerKey(query, writer)
+    const queryId = String(fieldOf(data, "queryId"))
+    const marker = table.markers.get(key)
+    if (marker !== undefined && marker.queryId === queryId && marker.epoch >= epoch) return Effect.void
+    const staged = stagedName(data)
     const rows = staged === undefined ? undefined : table.staged.get(staged)
-    if (staged === undefined || rows === undefined) {
-      const message = `${name}: the rows of epoch ${prepared.epoch} of ${prepared.query} were in the memory of another process: start the query from its beginning, with a new checkpoint`
-      return Effect.fail(new SinkError({ connector: name, retryable: false, message }))
+    const isEmpty = fieldOf(data, "rows") === 0 && fieldOf(data, "replaces") === false
+    if (rows !== undefined) apply(table, prepared, rows)
+    else if (!isEmpty) {
+      return refusal(
+        name,
+        `the rows of epoch ${epoch} of ${query} were in the memory of another process: start the query from its beginning, with a new checkpoint`
+      )
     }
-    apply(table, prepared, rows)
-    table.markers.set(key, prepared.epoch)
+    table.markers.set(key, { queryId, epoch })
     // What an attempt that died had staged for these epochs is of no use any more.
-    for (const [name, other] of table.staged)
-      if (other.key === key && other.epoch <= prepared.epoch) table.staged.delete(name)
+    for (const [other, { key: theirs, queryId: chain, epoch: e }] of table.staged)
+      if (theirs === key && chain === queryId && e <= epoch) table.staged.delete(other)
     return Effect.void
   })
+
+/** Takes away what lower attempts of the chain staged. */
+const sweepIn = (table: MemoryTable, { query, queryId, writer, attempt, keep }: SweepContext): void => {
+  const key = writerKey(query, writer)
+  const kept = stagedName(keep?.data)
+  for (const [name, staged] of table.staged) {
+    const isOld = staged.key === key && staged.queryId === queryId && staged.attempt < attempt
+    if (isOld && name !== kept) table.staged.delete(name)
+  }
+}
 
 /** Options of {@link sink}. */
 export interface MemorySinkOptions {
@@ -190,10 +244,11 @@ export const sink = <A = unknown>(options?: MemorySinkOptions): MemorySink<A> =>
     name,
     features: { modes: ["append", "update", "complete"], guarantee: "exactly-once", multiWriter: true, deletes: true },
     problems,
-    writer: (context) => Effect.sync(() => writerOf<A>(table, context)),
+    writer: (context) => Effect.map(begin(table, name, context), () => writerOf<A>(table, context)),
     commit: (prepared) => commitTo(table, name, prepared),
     committed: (query, writer) =>
-      Effect.sync(() => Option.fromUndefinedOr(table.markers.get(writerKey(query, writer)))),
+      Effect.sync(() => Option.fromUndefinedOr(table.markers.get(writerKey(query, writer))?.epoch)),
+    sweep: (context) => Effect.sync(() => sweepIn(table, context)),
     rows: Effect.sync(() => table.epochs.flatMap((e) => (e.rows as ReadonlyArray<A>).filter((_, i) => !e.deletes[i]))),
     table: Effect.sync(() => [...table.tables.values()].flatMap((rows) => [...rows.values()] as Array<A>)),
     epochs: Effect.sync(() => [...table.epochs] as Array<CommittedEpoch<A>>)

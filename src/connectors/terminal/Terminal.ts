@@ -8,9 +8,9 @@
  */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { OptionProblem } from "../../model/Errors.ts"
 import { integer, names, text } from "../../model/Options.ts"
+import { makeProcessMarkers } from "../../model/ProcessMarkers.ts"
 import { fieldOf } from "../../model/RowChunk.ts"
 import type { Sink, SinkBatch, SinkWriter, WriterContext } from "../../model/Sink.ts"
 import { drawTable } from "./table.ts"
@@ -51,6 +51,14 @@ const take = (shown: Shown, context: WriterContext, batch: SinkBatch<unknown>, n
   return into
 }
 
+/** What two parts of one epoch show, when its number was prepared again (rule C9). */
+const joined = (a: Shown, b: Shown, { mode }: WriterContext, numRows: number): Shown => {
+  if (mode === "complete" && b.written) return b
+  const rows = [...a.rows, ...b.rows].slice(0, numRows)
+  const deletes = [...a.deletes, ...b.deletes].slice(0, numRows)
+  return { rows, deletes, total: a.total + b.total, written: a.written || b.written }
+}
+
 /**
  * Prints results: `EventStream.to(Terminal.sink({ numRows: 20 }))`. Takes every output mode; rows that an update takes
  * away are marked `-`. Does not fail.
@@ -67,11 +75,13 @@ export const sink = (options?: TerminalOptions): Sink<unknown> => {
   const numRows = integer("Terminal.sink.numRows", options?.numRows ?? numRowsDefault, problems, { min: 1 })
   const columns = options?.columns === undefined ? undefined : names("Terminal.sink.columns", options.columns, problems)
   const title = options?.title === undefined ? undefined : text("Terminal.sink.title", options.title, problems)
-  const committed = new Map<string, number>()
-  const key = (query: string, writer: string): string => JSON.stringify([query, writer])
+  const committed = makeProcessMarkers()
 
   const writer = (context: WriterContext): SinkWriter<unknown> => {
+    const { query, queryId, writer } = context
     let shown = nothing()
+    let last = { epoch: -1, shown: nothing() }
+    committed.begin(context)
     return {
       write: (batch) =>
         Effect.sync(() => {
@@ -80,12 +90,14 @@ export const sink = (options?: TerminalOptions): Sink<unknown> => {
         }),
       prepare: (epoch) =>
         Effect.sync(() => {
-          const { rows, deletes, total } = shown
+          const whole = last.epoch === epoch ? joined(last.shown, shown, context, numRows) : shown
+          last = { epoch, shown: whole }
           shown = nothing()
+          const { rows, deletes, total } = whole
           const header = title === undefined ? `epoch ${epoch}` : `epoch ${epoch} · ${title}`
           const view = { header, rows, deletes, total, truncate, ...(columns === undefined ? {} : { columns }) }
-          const data = total === 0 ? {} : { text: drawTable(view) }
-          return { query: context.query, writer: context.writer, epoch, data }
+          const data = total === 0 ? { queryId } : { queryId, text: drawTable(view) }
+          return { query, writer, epoch, data }
         })
     }
   }
@@ -97,14 +109,11 @@ export const sink = (options?: TerminalOptions): Sink<unknown> => {
     writer: (context) => Effect.sync(() => writer(context)),
     commit: (prepared) =>
       Effect.suspend(() => {
-        const name = key(prepared.query, prepared.writer)
-        if ((committed.get(name) ?? Number.NEGATIVE_INFINITY) >= prepared.epoch) return Effect.void
+        if (committed.has(prepared)) return Effect.void
         const text = fieldOf(prepared.data, "text")
         const printed = typeof text === "string" ? Console.log(text) : Effect.void
-        return Effect.map(printed, () => {
-          committed.set(name, prepared.epoch)
-        })
+        return Effect.map(printed, () => committed.set(prepared))
       }),
-    committed: (query, w) => Effect.sync(() => Option.fromUndefinedOr(committed.get(key(query, w))))
+    committed: (query, w) => Effect.sync(() => committed.last(query, w))
   }
 }

@@ -8,6 +8,7 @@
 import type { ReaderRecord } from "../checkpoint/Manifest.ts"
 import type { Ledger, OperatorBalance } from "../model/Ledger.ts"
 import type { EventTimeRange } from "../streams/EventTimeStats.ts"
+import type { AttemptStatus } from "./Attempt.ts"
 import type { EpochFacts, EpochTimes, QueryState } from "./QueryState.ts"
 import type { KeyedNode } from "./Topology.ts"
 
@@ -221,6 +222,21 @@ const stateOf = (
       keys: measured?.keys ?? 0
     }
   }
+}
+
+/** State of the keyed operators now, by the live facts of an attempt. */
+export const stateFactsOf = (status: Pick<AttemptStatus, "keys"> | undefined): ReadonlyArray<StateFacts> => {
+  const facts = new Map<string, StateFacts>()
+  for (const { operator, keys, bytes } of status?.keys() ?? []) {
+    const known = facts.get(operator) ?? { operator, keys: 0, bytes: 0, instances: 0 }
+    facts.set(operator, {
+      operator,
+      keys: known.keys + keys,
+      bytes: known.bytes + bytes,
+      instances: known.instances + 1
+    })
+  }
+  return [...facts.values()]
 }
 
 /** Ends of partitions, by source and partition, as far as they are known. */

@@ -85,12 +85,14 @@ export interface Registry {
 
 const endedMax = 100
 
-/** Live facts that some of the engine may not give yet. */
+/** Live facts of the attempt and the query that say what is going on just now. */
 interface ActivityFacts {
   /** Something happened that no epoch covers yet. */
   readonly active?: () => boolean
-  /** The epoch whose barrier is on its way or being written. */
-  readonly underway?: () => number | undefined
+}
+interface EpochUnderway {
+  /** The epoch whose barrier is on its way or that is being written. */
+  readonly underway?: number | undefined
 }
 
 const messages: { readonly [P in Exclude<QueryPhase, "running" | "failed">]: string } = {
@@ -102,11 +104,11 @@ const messages: { readonly [P in Exclude<QueryPhase, "running" | "failed">]: str
 }
 
 /** The status by the live facts of a query. */
-export const statusOf = (state: QueryState): QueryStatus => {
-  const { phase, lastFailure } = state
+export const statusOf = (state: QueryState & EpochUnderway): QueryStatus => {
+  const { phase, lastFailure, underway } = state
   const facts: ActivityFacts & { readonly readers?: unknown } = state.status ?? {}
   const runs = phase === "running" || phase === "draining"
-  const isTriggerActive = runs && facts.underway?.() !== undefined
+  const isTriggerActive = runs && underway !== undefined
   const isDataAvailable = runs && facts.active?.() === true
   const why = lastFailure === undefined ? "" : `: ${lastFailure}`
   const message =

@@ -7,7 +7,15 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { type Address, parseAddress } from "../monitor/Address.ts"
 import { durationFlag } from "./durationFlag.ts"
+import { queriesCommand } from "./queriesCommand.ts"
+
+const addressOf = (text: string): Address => {
+  const address = parseAddress(text)
+  if (address === undefined) throw new Error(text)
+  return address
+}
 
 const indented = (lines: ReadonlyArray<string>): string => lines.join("\n  ")
 
@@ -50,6 +58,16 @@ const run = Command.make(
     verbose: Flag.Boolean("verbose").pipe(
       Flag.withDescription("every operator in the ledger, and stacks with errors"),
       Flag.withDefault(false)
+    ),
+    http: Flag.String("http").pipe(
+      Flag.withMetavar("ADDRESS"),
+      Flag.withDescription("serve /livez, /readyz and /metrics: 127.0.0.1:8080; port 0 takes any"),
+      Flag.mapTryCatch(addressOf, () => "an address such as 127.0.0.1:8080"),
+      Flag.optional
+    ),
+    log: Flag.Literals("log", ["text", "json"]).pipe(
+      Flag.withDescription("what goes to stderr: text, or a JSON object a line"),
+      Flag.withDefault("text" as const)
     )
   },
   (options) =>
@@ -63,7 +81,9 @@ const run = Command.make(
           drainTimeoutMs: Option.getOrUndefined(options.drainTimeout),
           quiet: options.quiet,
           json: options.json,
-          verbose: options.verbose
+          verbose: options.verbose,
+          http: Option.getOrUndefined(options.http),
+          log: options.log
         })
     )
 ).pipe(
@@ -163,5 +183,5 @@ export const tidemark = Command.make("tidemark").pipe(
   Command.withDescription(
     indented(["Stream processing for TypeScript that never loses an event without saying so.", "", ...exitCodes])
   ),
-  Command.withSubcommands([run, generate])
+  Command.withSubcommands([run, queriesCommand, generate])
 )

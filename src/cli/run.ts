@@ -19,11 +19,15 @@ import { renderProblem } from "../model/Errors.ts"
 import { checkpointLayer, deadPlace } from "./checkpoint.ts"
 import { type DeadSamples, makeDeadSamples } from "./DeadSamples.ts"
 import { type Display, makeDisplay } from "./Display.ts"
-import { type CliFailure, describeCause, describeError, describeFully, failed, problemsOf } from "./failure.ts"
+import { CliFailure, describeCause, describeFully, failed, problemsOf } from "./failure.ts"
+import { headOf } from "./head.ts"
 import { Host, type HostShape, stopRequested } from "./Host.ts"
 import { type AnyJob, loadJob } from "./loadJob.ts"
+import { openControl, openHttp } from "./monitors.ts"
+import type { Address } from "../monitor/Address.ts"
 import { makeRateWindow, progressLine } from "./progressLine.ts"
-import { endedWell, type Outcome, summaryJson, summaryLines } from "./summary.ts"
+import { endedWell, headline, type Outcome, summaryJson, summaryLines } from "./summary.ts"
+import { makeVoice, type Voice } from "./voice.ts"
 import { oneLine, span } from "./words.ts"
 
 /** What the command line said. */
@@ -37,6 +41,10 @@ export interface RunOptions {
   readonly quiet: boolean
   readonly json: boolean
   readonly verbose: boolean
+  /** Where health and metrics are served, if anywhere. */
+  readonly http: Address | undefined
+  /** What goes to stderr: text for people, or lines of JSON. */
+  readonly log: "text" | "json"
 }
 
 /** Pace of the progress lines. */
@@ -44,6 +52,8 @@ const progressTerminalMs = 500
 const progressLogMs = 5_000
 /** What a query that was cut off has to let go of what it holds. */
 const releaseMs = 2_000
+/** How soon it is said where a query goes on. */
+const headMs = 20
 
 type Handle = Query.QueryHandle<unknown>
 
@@ -52,6 +62,7 @@ interface Session {
   readonly options: RunOptions
   readonly host: HostShape
   readonly display: Display
+  readonly voice: Voice
   readonly job: AnyJob
   readonly samples: DeadSamples
   readonly drainTimeoutMs: number
@@ -59,6 +70,8 @@ interface Session {
   /** Why the run is to stop. */
   readonly stop: Deferred.Deferred<string>
   handles: ReadonlyArray<Handle>
+  /** Queries of which the head has been said. */
+  readonly announced: Set<string>
 }
 
 const withDrainTimeout = (job: AnyJob, drainTimeoutMs: number | undefined): AnyJob => {
@@ -67,17 +80,37 @@ const withDrainTimeout = (job: AnyJob, drainTimeoutMs: number | undefined): AnyJ
 }
 
 /** Says what went wrong, once, at once. */
-const complain = (s: Session, subject: string, cause: Cause.Cause<unknown>): string => {
+const complain = (s: Session, subject: string, cause: Cause.Cause<unknown>, query?: string): string => {
   const why = describeCause(cause, s.options.file)
-  s.display.print(`tidemark: ${subject}: ${why}`)
-  if (s.options.verbose) s.display.print(describeFully(cause))
+  const stacks = s.options.verbose || s.voice.isJson ? { cause: describeFully(cause) } : {}
+  s.voice.say(`${subject}: ${why}`, { level: "Error", ...(query === undefined ? {} : { query }), ...stacks })
   return why
 }
+
+/** Says once where a query goes on and what it guarantees, when that is known. */
+const announce = (s: Session, handle: Handle): Effect.Effect<boolean> =>
+  Effect.map(handle.progress, (progress) => {
+    const { name, runId, attempt, continued } = progress
+    if (s.announced.has(name)) return true
+    if (!(attempt > 0)) return false
+    s.announced.add(name)
+    const about = { query: name, run: runId, ...(continued === undefined ? {} : { epoch: continued.epoch }) }
+    if (!s.options.quiet) s.voice.say(headOf(progress), { ...about, more: { guarantee: progress.guarantee.delivery } })
+    return true
+  })
+
+const announceSoon = (s: Session, handle: Handle): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    while (!(yield* announce(s, handle))) yield* Effect.sleep(Duration.millis(headMs))
+  })
 
 /** What a query came to; a failure asks the other queries to stop. */
 const outcomeOf = (s: Session, handle: Handle): Effect.Effect<Outcome> =>
   Effect.gen(function* () {
+    const soon = yield* Effect.forkChild(announceSoon(s, handle))
     const exit = yield* Effect.exit(handle.await)
+    yield* Fiber.interrupt(soon)
+    yield* announce(s, handle)
     const elapsedMs = (yield* Clock.currentTimeMillis) - s.startedMs
     const { name } = handle
     const dead = { place: deadPlace(s.options.checkpoint, name), samples: s.samples.of(name) }
@@ -85,12 +118,12 @@ const outcomeOf = (s: Session, handle: Handle): Effect.Effect<Outcome> =>
     if (Exit.isSuccess(exit)) return { ...outcome, ended: exit.value.ended, error: undefined }
     if (Cause.hasInterruptsOnly(exit.cause)) {
       const error = `did not finish within ${span(s.drainTimeoutMs)} of being asked to stop (--drain-timeout)`
-      s.display.print(`tidemark: query ${name} ${error}`)
+      s.voice.say(`query ${name} ${error}`, { level: "Error", query: name })
       return { ...outcome, ended: "timeout", error }
     }
-    const error = complain(s, `query ${name} failed`, exit.cause)
+    const error = complain(s, `query ${name} failed`, exit.cause, name)
     const first = yield* Deferred.succeed(s.stop, `query ${name} failed`)
-    if (first && s.handles.length > 1) s.display.print("tidemark: stopping the other queries of the job")
+    if (first && s.handles.length > 1) s.voice.say("stopping the other queries of the job")
     return { ...outcome, ended: "failed", error }
   })
 
@@ -98,6 +131,7 @@ const outcomeOf = (s: Session, handle: Handle): Effect.Effect<Outcome> =>
 const runQueries = (s: Session): Effect.Effect<ReadonlyArray<Outcome>, unknown> =>
   Effect.scoped(
     Effect.gen(function* () {
+      if (s.options.http !== undefined) yield* openHttp(s.options.http, s.voice)
       const stopped = Effect.as(Deferred.await(s.stop), {})
       s.handles = Object.values(yield* Effect.raceFirst(Query.startJob(s.job), stopped))
       const drains = Effect.andThen(
@@ -105,6 +139,8 @@ const runQueries = (s: Session): Effect.Effect<ReadonlyArray<Outcome>, unknown> 
         Effect.forEach(s.handles, (handle) => Effect.exit(handle.drain), { concurrency: "unbounded", discard: true })
       )
       yield* Effect.forkScoped(drains)
+      // In the scope of the queries, but not in their way.
+      yield* Effect.forkScoped(openControl(s.voice, yield* Effect.scope))
       return yield* Effect.forEach(s.handles, (handle) => outcomeOf(s, handle), { concurrency: "unbounded" })
     })
   ).pipe(Effect.provide(checkpointLayer(s.options.checkpoint, s.samples)))
@@ -113,16 +149,22 @@ const runQueries = (s: Session): Effect.Effect<ReadonlyArray<Outcome>, unknown> 
 const showProgress = (s: Session): Effect.Effect<never> =>
   Effect.gen(function* () {
     const rates = new Map<string, ReturnType<typeof makeRateWindow>>()
+    const isLive = s.host.screen.isTerminal && !s.voice.isJson
     for (;;) {
-      yield* Effect.sleep(Duration.millis(s.host.screen.isTerminal ? progressTerminalMs : progressLogMs))
+      yield* Effect.sleep(Duration.millis(isLive ? progressTerminalMs : progressLogMs))
       const now = yield* Clock.currentTimeMillis
       const width = Math.max(...s.handles.map(({ name }) => name.length))
       const lines: Array<string> = []
+      const say = (line: string, query: string, epoch: number): void => {
+        if (s.voice.isJson) s.voice.say(line, { query, epoch })
+        else lines.push(line)
+      }
       for (const handle of s.handles) {
         const progress = yield* handle.progress
         const window = rates.get(handle.name) ?? makeRateWindow(s.startedMs)
         rates.set(handle.name, window)
-        lines.push(progressLine(progress, window.add(now, progress.rowsIn), now, width))
+        const rate = window.add(now, progress.rowsIn)
+        say(progressLine(progress, rate, now, s.voice.isJson ? 0 : width), handle.name, progress.epoch)
       }
       s.display.show(lines)
     }
@@ -138,7 +180,7 @@ const listen = (s: Session): Effect.Effect<void> => {
     const why = yield* Effect.raceFirst(signal, time)
     if (!(yield* Deferred.succeed(s.stop, why))) return
     const again = why === "Ctrl-C" || why === "SIGTERM" ? "; once more ends it at once" : ""
-    s.display.print(`tidemark: ${why}: stopping, finishing what is in flight${again}`)
+    s.voice.say(`${why}: stopping, finishing what is in flight${again}`)
   })
 }
 
@@ -149,22 +191,30 @@ const patienceEnds = (s: Session): Effect.Effect<undefined> =>
     undefined
   )
 
-const logger = (display: Display, file: string): Logger.Logger<unknown, void> =>
-  Logger.make(({ logLevel, message, cause }) => {
-    const parts = (Array.isArray(message) ? message : [message]).map(describeError)
-    const why = cause.reasons.length === 0 ? "" : `: ${describeCause(cause, file)}`
-    display.print(`tidemark: ${logLevel === "Warn" ? "warning" : logLevel.toLowerCase()}: ${parts.join(" ")}${why}`)
-  })
-
 const notStarted = (s: Session, cause: Cause.Cause<unknown>): CliFailure => {
   const first = cause.reasons.find(Cause.isFailReason)?.error
-  const problems = problemsOf(first)
+  if (first instanceof CliFailure) return first
+  const problems = problemsOf(first).map((problem) => oneLine(renderProblem(problem)))
   if (problems.length < 2) complain(s, s.options.file, cause)
   else {
-    s.display.print(`tidemark: ${s.options.file}: a query cannot start, for ${problems.length} reasons`)
-    for (const problem of problems) s.display.print(`  ${oneLine(renderProblem(problem))}`)
+    const sentence = `${s.options.file}: a query cannot start, for ${problems.length} reasons`
+    s.voice.say(sentence, { level: "Error", more: { problems } })
+    if (!s.voice.isJson) for (const problem of problems) s.display.print(`  ${problem}`)
   }
   return failed("")
+}
+
+/** What is left on the screen, or in the log, of a query that ended. */
+const report = (s: Session, outcome: Outcome): void => {
+  if (s.options.json) s.host.result(summaryJson(outcome))
+  if (s.voice.isJson) {
+    const { name, progress } = outcome
+    const level = endedWell(outcome) ? "Info" : "Error"
+    const more = { summary: JSON.parse(summaryJson(outcome)) as unknown }
+    s.voice.say(headline(outcome), { level, query: name, run: progress.runId, epoch: progress.epoch, more })
+  } else if (!s.options.json) {
+    s.host.screen.write(`\n${summaryLines(outcome, s.options.verbose).join("\n")}\n`)
+  }
 }
 
 /** Waits for the queries to end, and reports. */
@@ -180,11 +230,8 @@ const conduct = (s: Session): Effect.Effect<void, CliFailure> =>
     s.display.show([])
     if (exit === undefined) return yield* Effect.fail(failed("something does not let go, and is left behind"))
     if (Exit.isFailure(exit)) return yield* Effect.fail(notStarted(s, exit.cause))
-    if (exit.value.length === 0) s.display.print("tidemark: stopped before a query had started")
-    for (const outcome of exit.value) {
-      if (s.options.json) s.host.result(summaryJson(outcome))
-      else s.host.screen.write(`\n${summaryLines(outcome, s.options.verbose).join("\n")}\n`)
-    }
+    if (exit.value.length === 0) s.voice.say("stopped before a query had started")
+    for (const outcome of exit.value) report(s, outcome)
     if (!exit.value.every(endedWell)) return yield* Effect.fail(failed(""))
   })
 
@@ -192,20 +239,30 @@ const conduct = (s: Session): Effect.Effect<void, CliFailure> =>
 export const run = (options: RunOptions): Effect.Effect<void, CliFailure, Host> =>
   Effect.gen(function* () {
     const host = yield* Host
-    const job = withDrainTimeout(yield* loadJob(options.file, options.verbose), options.drainTimeoutMs)
     const display = makeDisplay(host.screen)
-    const session: Session = {
-      options,
-      host,
-      display,
-      job,
-      samples: makeDeadSamples(),
-      drainTimeoutMs: settingsOf({ ...job[JobTypeId].options, name: "any" }, []).drainTimeoutMs,
-      startedMs: yield* Clock.currentTimeMillis,
-      stop: yield* Deferred.make<string>(),
-      handles: []
-    }
-    host.takeTurns(display.clear, (whole) => (whole ? display.redraw() : undefined))
-    const loggers = new Set([logger(display, options.file)])
-    yield* Effect.provideService(conduct(session), Logger.CurrentLoggers, loggers)
+    const voice = makeVoice(options.log, host.screen, display, yield* Clock.Clock, options.file)
+    const running = Effect.gen(function* () {
+      const job = withDrainTimeout(yield* loadJob(options.file, options.verbose), options.drainTimeoutMs)
+      const session: Session = {
+        options,
+        host,
+        display,
+        voice,
+        job,
+        samples: makeDeadSamples(),
+        drainTimeoutMs: settingsOf({ ...job[JobTypeId].options, name: "any" }, []).drainTimeoutMs,
+        startedMs: yield* Clock.currentTimeMillis,
+        stop: yield* Deferred.make<string>(),
+        handles: [],
+        announced: new Set()
+      }
+      host.takeTurns(display.clear, (whole) => (whole ? display.redraw() : undefined))
+      yield* conduct(session)
+    })
+    const toldAsJson = Effect.mapError(running, (failure) => {
+      if (failure.message === "") return failure
+      voice.say(failure.message, { level: "Error" })
+      return failed("", failure.code)
+    })
+    yield* Effect.provideService(voice.isJson ? toldAsJson : running, Logger.CurrentLoggers, new Set([voice.logger]))
   })

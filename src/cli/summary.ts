@@ -96,27 +96,28 @@ const verdict = (ledger: Ledger): string => {
   return `balanced: every row is accounted for (${checked.join(", ")})`
 }
 
-const headline = ({ ended, progress, elapsedMs, name }: Outcome): string => {
+/** How a query went, in a line. */
+export const headline = ({ ended, progress, elapsedMs, name }: Outcome): string => {
   const how = { exhausted: "all input read", drained: "stopped", failed: "FAILED", timeout: "CUT OFF" }[ended]
   const rate = elapsedMs > 0 ? ` (${count(Math.round((progress.rowsIn * 1000) / elapsedMs))} rows/s)` : ""
   const restarts = progress.restarts > 0 ? `, ${many(progress.restarts, "restart")}` : ""
-  return `${name}  ${how}: ${many(progress.rowsIn, "row")} in ${span(elapsedMs)}${rate}, ${many(progress.epoch, "epoch")}${restarts}`
+  const { continued, epoch } = progress
+  const from = continued === undefined || continued.epoch === 0 ? "" : ` (went on from ${count(continued.epoch)})`
+  return `${name}  ${how}: ${many(progress.rowsIn, "row")} in ${span(elapsedMs)}${rate}, epoch ${count(epoch)}${from}${restarts}`
 }
 
 const remarks = ({ ended, progress }: Outcome): ReadonlyArray<string> => {
   const held = progress.ledger.operators.reduce((sum, o) => sum + o.held, 0)
   if (ended === "drained") {
-    const open =
-      held > 0
-        ? `${many(held, "row")} ${held === 1 ? "is" : "are"} in windows still open, which were not emitted. `
-        : ""
-    return [`${open}The next run reads its input from the start.`]
+    if (progress.epoch === 0) return ["Nothing was read: the next run begins anew."]
+    const open = held > 0 ? ` ${many(held, "row")} ${held === 1 ? "is" : "are"} in state that is kept.` : ""
+    return [`The next run goes on from epoch ${count(progress.epoch)}.${open}`]
   }
   if (ended === "exhausted") return []
   return [
     progress.epoch === 0
       ? "No epoch was finished: there are no results."
-      : "What came after the last epoch is not in the results."
+      : `What came after epoch ${count(progress.epoch)} is not in the results yet: the next run goes on from there.`
   ]
 }
 
@@ -146,6 +147,8 @@ export const summaryJson = ({ name, ended, error, progress, elapsedMs, dead }: O
     rows: progress.rowsIn,
     elapsedMs,
     epoch: progress.epoch,
+    continuedFrom: progress.continued?.epoch ?? null,
+    guarantee: progress.guarantee.delivery,
     restarts: progress.restarts,
     balanced: imbalances(progress.ledger).length === 0,
     dead: { kept: dead.place, samples: dead.samples },

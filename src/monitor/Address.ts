@@ -6,6 +6,8 @@
  * is thereby refused.
  */
 
+import * as Redacted from "effect/Redacted"
+
 /** Where to listen; port 0 lets the system choose. */
 export interface Address {
   readonly host: string
@@ -32,8 +34,22 @@ export const isLoopback = (host: string): boolean =>
 export const isOwnName = (header: string | undefined): boolean =>
   header !== undefined && /^(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?$/i.test(header)
 
+/** Where to listen, and the token that is asked for. */
+export interface HttpOptions extends Address {
+  readonly token?: Redacted.Redacted | undefined
+}
+
 /** Shorter tokens are refused: they could be guessed. */
-export const tokenLengthMin = 16
+const tokenLengthMin = 16
+
+/** Why an address is refused; undefined when it is not. */
+export const refusal = ({ host, token }: HttpOptions): string | undefined => {
+  if (token !== undefined && Redacted.value(token).length < tokenLengthMin) {
+    return `the token for ${host} is too short: use at least ${tokenLengthMin} characters`
+  }
+  if (token !== undefined || isLoopback(host)) return undefined
+  return `${host} can be reached from other machines: listen on 127.0.0.1, or set TIDEMARK_HTTP_TOKEN to a token that requests must carry`
+}
 
 /** Whether two tokens are equal; takes as long whether they are or not. */
 export const sameToken = (given: string, token: string): boolean => {

@@ -14,18 +14,13 @@ import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { type Address, hostPort, isLoopback, isOwnName, sameToken, tokenLengthMin } from "./Address.ts"
+import { hostPort, type HttpOptions, isOwnName, refusal, sameToken } from "./Address.ts"
 import { liveness, type LoopWatch, makeReadiness, type Verdict, watchLoop } from "./Health.ts"
 import { metricsText } from "./Metrics.ts"
 import { MonitorError } from "./MonitorError.ts"
 
 // Importing node:http as a module of ES loads Node's own HTTP client too: 30 ms and 10 MB.
 const { createServer } = createRequire(import.meta.url)("node:http") as typeof Http
-
-/** Where to listen, and the token that is asked for. */
-export interface HttpOptions extends Address {
-  readonly token?: Redacted.Redacted | undefined
-}
 
 /** A server that listens. */
 export interface HttpMonitor {
@@ -36,15 +31,6 @@ export interface HttpMonitor {
 const connectionsMax = 64
 const requestTimeoutMs = 10_000
 const closeMs = 200
-
-/** Why an address is refused; undefined when it is not. */
-export const refusal = ({ host, token }: HttpOptions): string | undefined => {
-  if (token !== undefined && Redacted.value(token).length < tokenLengthMin) {
-    return `the token for ${host} is too short: use at least ${tokenLengthMin} characters`
-  }
-  if (token !== undefined || isLoopback(host)) return undefined
-  return `${host} can be reached from other machines: listen on 127.0.0.1, or set TIDEMARK_HTTP_TOKEN to a token that requests must carry`
-}
 
 const headers = { "cache-control": "no-store", "x-content-type-options": "nosniff" }
 

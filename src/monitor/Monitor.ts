@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { HttpOptions } from "./Address.ts"
 import type { ControlOptions } from "./ControlSocket.ts"
-import type { HttpOptions } from "./HttpServer.ts"
 import type { MonitorError } from "./MonitorError.ts"
 
 export { jsonLogger } from "./JsonLog.ts"

@@ -76,6 +76,27 @@ export const failingFileSystem = (
   return { fs, calls: () => calls }
 }
 
+/** The real file system, with something that happens before each of its calls. */
+export const interrupted = (before: Effect.Effect<void>): FileSystem => {
+  const real = nodeFileSystem
+  const after = <A>(effect: Effect.Effect<A, FileError>): Effect.Effect<A, FileError> => Effect.andThen(before, effect)
+  return {
+    open: (path, mode) =>
+      Effect.map(after(real.open(path, mode)), (file) => ({
+        ...file,
+        append: (bytes) => after(file.append(bytes)),
+        sync: after(file.sync)
+      })),
+    info: (path) => after(real.info(path)),
+    readDirectory: (path) => after(real.readDirectory(path)),
+    makeDirectory: (path) => after(real.makeDirectory(path)),
+    syncDirectory: (path) => after(real.syncDirectory(path)),
+    link: (existing, name) => after(real.link(existing, name)),
+    rename: (from, to) => after(real.rename(from, to)),
+    unlink: (path) => after(real.unlink(path))
+  }
+}
+
 /** Everything that a lane gives, and its positions after each chunk. */
 export interface Reading<A> {
   readonly rows: ReadonlyArray<A>

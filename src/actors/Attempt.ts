@@ -156,6 +156,10 @@ const loadsOf = (topology: Topology): ReadonlySet<() => Promise<void>> => {
   const loads = new Set<() => Promise<void>>()
   for (const node of topology.keyed) {
     if (node.kind === "dedupe") continue
+    if (node.kind === "process") {
+      loads.add(node.spec.load)
+      continue
+    }
     for (const { spec } of node.aggregates) if (spec.load !== undefined) loads.add(spec.load)
   }
   return loads

@@ -238,13 +238,20 @@ export class Build {
   }
 
   takeActivity(): boolean {
-    const active = this.#active
+    let active = this.#active
     this.#active = false
+    for (const stage of this.stages.values()) {
+      for (const instance of stage) {
+        active ||= instance.hasStirred
+        instance.hasStirred = false
+      }
+    }
     return active
   }
 
   readonly tick: Effect.Effect<void> = Effect.sync(() => {
     for (const control of this.controls) if (control.length === 0) control.tryOffer({ tag: "tick" })
+    for (const stage of this.stages.values()) for (const instance of stage) instance.wakeByClock()
   })
 }
 

@@ -14,6 +14,7 @@ import type {
   EventTimeNode,
   MapEffectNode,
   PlanNode,
+  ProcessNode,
   RunningNode,
   SinkNode,
   WindowNode
@@ -86,7 +87,7 @@ export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Ch
       const edge = context.edgeToSink(node)
       return follow({ target: { push: (chunk) => edge.stage(chunk) }, ports: [edge] }, watermark)
     }
-    if (node.kind === "window" || node.kind === "running") return keyedPort(node, watermark)
+    if (node.kind === "window" || node.kind === "running" || node.kind === "process") return keyedPort(node, watermark)
     if (node.kind === "dedupe") return dedupePort(node, watermark)
     const name = topology.nameOf(node)
     if (node.kind === "withEventTime") {
@@ -119,14 +120,14 @@ export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Ch
     }
     return follow({ target: { push }, ports }, watermark)
   }
-  const keyedPort = (node: WindowNode | RunningNode, watermark: HasWatermark | undefined): Wired =>
+  const keyedPort = (node: WindowNode | RunningNode | ProcessNode, watermark: HasWatermark | undefined): Wired =>
     port(node, watermark, (ports) => {
       const exchange = new KeyedExchange({
         key: node.input.columns,
-        aggregates: node.aggregates.map((a) => a.spec),
+        aggregates: node.kind === "process" ? [] : node.aggregates.map((a) => a.spec),
         receivers: ports.length,
-        needsRows: node.kind === "window" && node.late.kind === "to",
-        needsOrder: topology.needsOrder
+        needsRows: node.kind === "process" || (node.kind === "window" && node.late.kind === "to"),
+        needsOrder: topology.needsOrder && node.kind !== "process"
       })
       return (chunk) => exchange.deal(chunk, (receiver, batch) => ports[receiver].stage(batch))
     })
@@ -151,7 +152,7 @@ const guarded = <A>(name: string, chunk: RowChunk, run: () => A): A => {
 
 const operator = (
   task: Task,
-  node: Exclude<PlanNode, WindowNode | RunningNode | DedupeNode | EventTimeNode>,
+  node: Exclude<PlanNode, KeyedNode | EventTimeNode>,
   name: string,
   outputsPerRowMax: number,
   next: ChunkTarget

@@ -13,6 +13,7 @@ import type {
   DedupeNode,
   EventTimeNode,
   PlanNode,
+  ProcessNode,
   QueryPlan,
   RunningNode,
   SinkNode,
@@ -27,7 +28,7 @@ export type ReadySink = Sink<unknown, Mode, unknown, never>
 export type ReadySource = Source<unknown, unknown, unknown, never>
 
 /** Operators with state by key: each gets fibers of its own, behind a hash exchange. */
-export type KeyedNode = WindowNode | RunningNode | DedupeNode
+export type KeyedNode = WindowNode | RunningNode | DedupeNode | ProcessNode
 
 /** One sink as the query runs it: an output, a late output or the dead letters. */
 export interface SinkStage {
@@ -60,7 +61,7 @@ export interface Topology {
 }
 
 const isKeyed = (node: PlanNode): node is KeyedNode =>
-  node.kind === "window" || node.kind === "running" || node.kind === "dedupe"
+  node.kind === "window" || node.kind === "running" || node.kind === "dedupe" || node.kind === "process"
 
 /** Lays out a plan. `deadLetters` takes what no source's own dead-letter sink does. */
 export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
@@ -126,7 +127,7 @@ export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
   checkShared(plan, problems)
   for (const node of order) if (node.kind === "withEventTime") checkOneOrder(node.input, problems)
   for (const node of order) {
-    if ((node.kind === "window" || node.kind === "dedupe") && node.late.kind === "to") {
+    if (isKeyed(node) && node.kind !== "running" && node.late.kind === "to") {
       addStage(node.late.sink, sideStage(`late-${names.get(node) ?? ""}`, "late", node.late.sink))
     }
   }

@@ -1,5 +1,5 @@
 /**
- * The fiber round a keyed operator: windows, running aggregates, dedupe. It reads its edges, keeps their watermarks,
+ * The fiber round a keyed operator: windows, running aggregates, dedupe, process. It reads its edges, keeps their watermarks,
  * aligns barriers, and hands rows and the minimum of the watermarks (W_op, rule T3) to the pure operator.
  */
 import * as Clock from "effect/Clock"
@@ -11,6 +11,7 @@ import type { Counters } from "../streams/Counters.ts"
 import type { KeyTuple } from "../streams/KeyDictionary.ts"
 import type { DedupeNode, RunningNode, WindowNode } from "../streams/Plan.ts"
 import { DedupeState } from "../streams/state/DedupeState.ts"
+import { processOperator } from "../streams/state/ProcessState.ts"
 import { GlobalState } from "../streams/state/GlobalState.ts"
 import { SessionState } from "../streams/state/SessionState.ts"
 import { timeWindows } from "../streams/state/SliceArithmetic.ts"
@@ -25,13 +26,17 @@ import { type Report, snapshotting, type Task } from "./Task.ts"
 import { type Recovered, stateKeys } from "./TaskState.ts"
 import type { KeyedNode } from "./Topology.ts"
 
-/** The pure operator of a node. */
+/** The pure operator of a node. `isAlone`: whether one edge alone feeds it. */
 export const keyedOperator = (
   node: KeyedNode,
   ordered: boolean,
-  counters: Counters
-): KeyedOperator<KeyedBatch> | KeyedOperator<RowChunk> =>
-  node.kind === "dedupe" ? dedupeOperator(node, ordered, counters) : aggregateOperator(node, ordered, counters)
+  counters: Counters,
+  isAlone: () => boolean
+): KeyedOperator<KeyedBatch> | KeyedOperator<RowChunk> => {
+  if (node.kind === "dedupe") return dedupeOperator(node, ordered, counters)
+  if (node.kind === "process") return processOperator(node, ordered, counters, isAlone)
+  return aggregateOperator(node, ordered, counters)
+}
 
 const dedupeOperator = (node: DedupeNode, ordered: boolean, counters: Counters): DedupeState => {
   const { field, get } = node.id
@@ -88,6 +93,9 @@ export class WindowAggregator {
 
   readonly #stateKey: string
   #ended = false
+  #tickDue = false
+  /** Something came out because time passed, not because input came. */
+  hasStirred = false
   #clock: Clock.Clock = Clock.Clock.defaultValue()
 
   constructor(
@@ -105,7 +113,8 @@ export class WindowAggregator {
     const operator = keyedOperator(
       node,
       ordered,
-      task.counters(name, () => this.operator.held())
+      task.counters(name, () => this.operator.held()),
+      () => this.inbox.edges.length === 1
     )
     this.operator = operator as unknown as KeyedOperator<never>
     this.#output = {
@@ -140,6 +149,7 @@ export class WindowAggregator {
     // What comes after learns where this operator stands (C1).
     yield* this.task.flush
     for (;;) {
+      if (this.#tickDue) yield* this.#tick() ?? Effect.void
       const edge = this.inbox.ready()
       if (edge === undefined) {
         yield* this.inbox.wait
@@ -176,11 +186,38 @@ export class WindowAggregator {
     }
   })
 
+  /** Lets an operator that lives by the clock see it soon; says whether it does. From outside of its fiber. */
+  wakeByClock(): void {
+    if (this.operator.tick === undefined || this.#ended) return
+    this.#tickDue = true
+    this.inbox.wake()
+  }
+
+  /** Lets the operator emit what the clock has made due, part by part. */
+  #tick(): Effect.Effect<void, unknown> | undefined {
+    let done = false
+    return this.task.step(
+      () => {
+        const output: OperatorOutput = {
+          ...this.#output,
+          emit: (chunk) => {
+            this.hasStirred = true
+            this.#output.emit(chunk)
+          }
+        }
+        done = this.operator.tick?.(this.#clock.currentTimeMillisUnsafe(), output) ?? true
+        this.#tickDue = !done
+      },
+      () => this.task.flushNow()
+    )
+  }
+
   /** Rows of one edge; what is left to run, if anything. */
   #data(edge: Edge, message: Data<Sized>): Effect.Effect<void, unknown> | undefined {
     const { payload } = message
     return this.task.step(
       () => {
+        this.operator.tick?.(this.#clock.currentTimeMillisUnsafe(), this.#output)
         this.operator.process(edge.index, payload as never, this.#output)
         if (payload instanceof KeyedBatch) payload.release()
       },

@@ -10,6 +10,8 @@ export const Limits = {
   chunkRowsMax: 4096,
   /** Results that an operator makes in one step when its watermark rises, before others get their turn. */
   resultsPerStepMax: 4096,
+  /** Timers in a row that may be set for the very moment the one before fired at; more are a loop without end. */
+  timerRepeatsMax: 1000,
   /** Windows that one row may count in. */
   windowsPerRowMax: 100_000,
   /** Bytes a reader asks of its cursor at a time. */
@@ -20,10 +22,6 @@ export const Limits = {
   edgeChunksMax: 8,
   /** Bytes an edge holds before its sender waits; one chunk is always let in, however large. */
   edgeBytesMax: 8 << 20,
-  /** Chunks that a partition which several queries read keeps for those that are behind (rule M1). */
-  sharedChunksMax: 64,
-  /** Bytes that all partitions of a shared source keep so; one chunk each is always kept, however large. */
-  sharedBytesMax: 64 << 20,
   /** Chunks that one reading of a partition which several queries share holds for those that are behind (rule M1). */
   sharedChunksMax: 256,
   /** Bytes that all readings of a shared source hold so; one chunk each is let in, however large. */

@@ -39,6 +39,7 @@ export type {
   Instant,
   Keyed,
   KeyColumn,
+  KeyedRowsIn,
   Stage,
   Timed,
   TimedRows,
@@ -52,6 +53,8 @@ export type {
 export { withEventTime } from "./WithEventTime.ts"
 export { keyBy } from "./KeyBy.ts"
 export { dedupe } from "./Dedupe.ts"
+export { process, type ProcessLate, type ProcessOptions } from "./Process.ts"
+export type { KeyState, ProcessContext, TimedContext, Timer, UntimedContext } from "./ProcessContext.ts"
 export { window, windowAll } from "./Windowing.ts"
 export { aggregate, aggregateRunning, type WindowBounds } from "./Aggregating.ts"
 export type { Agg, Aggregates, AggResults, Reducer } from "./aggregates/Aggregates.ts"

@@ -17,6 +17,7 @@ import type {
   KeyByNode,
   NamedAggregate,
   PlanNode,
+  ProcessNode,
   QueryPlan,
   RowValue,
   SinkNode,
@@ -79,6 +80,19 @@ const dedupeParameters = (node: DedupeNode): Parameters => ({
   ...optional("horizonMs", node.horizonMs)
 })
 
+const processParts = (node: ProcessNode): Parts => {
+  const { spec } = node
+  return {
+    parameters: {
+      key: keyOf(node.input),
+      late: node.late.kind,
+      ttl: spec.ttlMs === "never" ? "never" : span(spec.ttlMs),
+      f: lambda
+    },
+    state: { of: "process", version: spec.version, migrates: [...spec.migrate.keys()] }
+  }
+}
+
 const partsOf = (node: PlanNode): Parts => {
   switch (node.kind) {
     case "source":
@@ -105,6 +119,8 @@ const partsOf = (node: PlanNode): Parts => {
         parameters: { key: keyOf(node.input), aggregates: aggregatesOf(node.aggregates) },
         state: { of: "keys" }
       }
+    case "process":
+      return processParts(node)
     case "union":
     case "keyBy":
       return { parameters: {} }
@@ -145,7 +161,7 @@ export const fingerprintOf = (plan: QueryPlan, { nameOf, writerOf }: Fingerprint
     operators.push({ name, kind, inputs: [nameOf(of)], parameters: { sink: sink.name, writer: writerOf(sink) } })
   }
   for (const node of ordered) {
-    if ((node.kind === "window" || node.kind === "dedupe") && node.late.kind === "to")
+    if ((node.kind === "window" || node.kind === "dedupe" || node.kind === "process") && node.late.kind === "to")
       side(`late output of ${nameOf(node)}`, "late output", node, node.late.sink)
     if (node.kind === "source" && node.source.deadLetters !== undefined)
       side(`dead letters of ${nameOf(node)}`, "dead letters", node, node.source.deadLetters)

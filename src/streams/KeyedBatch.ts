@@ -94,6 +94,11 @@ export interface KeyedOperator<In> {
    * whether it is done; if not, it has emitted a part of its results and is called again, with nothing between.
    */
   readonly advance: (watermark: number, out: OperatorOutput) => boolean
+  /**
+   * The time on the clock, for operators that live by processing time: before each batch, and several times a second
+   * between messages. Returns whether all that was due has come out; if not, it is called again, as `advance` is.
+   */
+  readonly tick?: (nowMs: number, out: OperatorOutput) => boolean
   /** A barrier: an updating operator emits what changed in the epoch. */
   readonly barrier: (out: OperatorOutput) => void
   /** Rows in state now, read from the accumulators (rule L2). */

@@ -141,6 +141,27 @@ export interface RunningNode extends Base {
   readonly input: KeyByNode
   readonly aggregates: ReadonlyArray<NamedAggregate>
 }
+/** What a user's own operator by key is made of; `state` is the Schema of the state of one key. */
+export interface ProcessSpec {
+  readonly state: unknown
+  /** The version of that state, and how older ones become it (rule C8): by version, from its JSON. */
+  readonly version: number
+  readonly migrate: ReadonlyMap<number, (old: unknown) => unknown>
+  /** How long a state lives after it was last set (rule A7). */
+  readonly ttlMs: number | "never"
+  readonly onRow: (row: unknown, context: unknown) => unknown
+  readonly onTimer?: (timer: unknown, context: unknown) => unknown
+  /** Loads what the state's Schema needs; the runtime awaits it before the operator is made. */
+  readonly load: () => Promise<void>
+}
+/** keyBy + a user's own code with state and timers (rule A7). Emits final rows, of whatever columns. */
+export interface ProcessNode extends Base {
+  readonly kind: "process"
+  readonly input: KeyByNode
+  readonly spec: ProcessSpec
+  /** "forward": late rows are handed to the user's code like others. Without event time no row is late. */
+  readonly late: { readonly kind: "forward" } | LatePolicy
+}
 /** Writes rows to a sink in a mode (rule A4). */
 export interface SinkNode extends Base {
   readonly kind: "sink"
@@ -165,6 +186,7 @@ export type PlanNode =
   | DedupeNode
   | WindowNode
   | RunningNode
+  | ProcessNode
 
 /** One or several outputs that share one query: one ledger, one checkpoint. */
 export interface QueryPlan {

@@ -70,6 +70,8 @@ const derive = (node: PlanNode): PlanFacts => {
       const columns = [...identity, ...node.aggregates.map((a) => a.name)]
       return { timed: true, updating: node.allowedLatenessMs > 0, columns, identity }
     }
+    case "process":
+      return { timed: factsOf(node.input).timed, updating: false, columns: undefined, identity: undefined }
     case "running": {
       const identity = node.input.columns.map((c) => c.name)
       const columns = [...identity, ...node.aggregates.map((a) => a.name)]
@@ -103,7 +105,10 @@ export const checkNeeds = (operator: string, input: PlanNode, needs: Needs, prob
   }
   if (needs.keyed === true && input.kind !== "keyBy") refuse("rows without a key", "call EventStream.keyBy first")
   if (needs.keyed !== true && input.kind === "keyBy") {
-    refuse("keyed rows", "call EventStream.window or EventStream.aggregateRunning right after EventStream.keyBy")
+    refuse(
+      "keyed rows",
+      "call EventStream.window, EventStream.aggregateRunning or EventStream.process right after EventStream.keyBy"
+    )
   }
   if (needs.timed === true && !facts.timed) refuse("rows without event time", "call EventStream.withEventTime first")
   if (needs.untimed === true && facts.timed)

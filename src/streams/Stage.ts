@@ -32,7 +32,7 @@ export interface NoKey {
 /** Keyed by `K`, the key's columns with their types. */
 export interface HasKey<out K> {
   readonly keyed: "yes"
-  readonly unkeyed: "keyed: call EventStream.window or EventStream.aggregateRunning next"
+  readonly unkeyed: "keyed: call EventStream.window, EventStream.aggregateRunning or EventStream.process next"
   readonly windowed: "no window: call EventStream.window first (or EventStream.aggregateRunning, for a result that keeps changing)"
   readonly columns: K
 }
@@ -147,6 +147,12 @@ export interface TimedRows extends Stage {
 }
 /** Asks for final rows with a key, timed or not. */
 export interface KeyedRows<out K> extends Stage {
+  readonly key: IsKeyed<K>
+  readonly emits: Final
+}
+/** Asks for final rows with a key, and says whether they are timed. */
+export interface KeyedRowsIn<out K, out Time extends TimeAnswers> extends Stage {
+  readonly time: Time
   readonly key: IsKeyed<K>
   readonly emits: Final
 }

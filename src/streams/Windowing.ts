@@ -136,6 +136,7 @@ const checkDedupes = (
       })
     }
     if (node.kind === "union") todo.push(...node.inputs)
-    else if (node.kind !== "source" && node.kind !== "window" && node.kind !== "running") todo.push(node.input)
+    else if (node.kind !== "source" && node.kind !== "window" && node.kind !== "running" && node.kind !== "process")
+      todo.push(node.input)
   }
 }

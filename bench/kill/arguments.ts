@@ -30,7 +30,7 @@ export const numbers = <N extends string>(defaults: { readonly [name in N]: numb
 export const common = { workers: availableParallelism() + 1, seed: 1, flights: 3000, pace: 15 }
 
 /** Prints a result as one line of JSON; the process ends with 1 when it is not ok. */
-export const conclude = (result: { readonly ok: boolean }): void => {
+export const conclude = <R extends { readonly ok: boolean }>(result: R): void => {
   console.log(JSON.stringify(result))
   process.exitCode = result.ok ? 0 : 1
 }

@@ -1,16 +1,68 @@
-/** The checkpoint of a history as another process finds it on disk: how far it is, and whose. */
+/** The checkpoint of a history as another process finds it on disk: how far it is, and whose. Reads, and changes nothing. */
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import type { Manifest } from "../../src/checkpoint/Manifest.ts"
+import { decodeChainBytes } from "../../src/checkpoint/ManifestCodec.ts"
+import { type Copy, chainPrefix, numberOfName } from "../../src/checkpoint/names.ts"
+import { imbalances } from "../../src/model/Ledger.ts"
 import type { Seen } from "./parts.ts"
 
-/** The newest checkpoint. */
+/** The newest manifest of which both copies are there: sinks may have committed its epoch, and no later one. */
 export interface ChainFacts {
-  /** The last data epoch that is durable. */
+  readonly number: number
+  /** The last data epoch; 0 before the first. */
   readonly epoch: number
-  readonly ended: string | undefined
-  /** Number of the takeover it was written under. */
+  readonly ended: "exhausted" | "drained" | undefined
+  /** Number of the takeover it was written under, and the process that did. */
   readonly attempt: number
-  /** Highest epoch in the name of a part file that can be seen. */
-  readonly newestPart: (seen: Seen) => number
+  readonly pid: number
+  /** Rows read, and whether the ledger is balanced. */
+  readonly rows: number
+  readonly balanced: boolean
 }
 
-/** Reads it; none before the first. */
-export const chainOf = async (_folder: string): Promise<ChainFacts | undefined> => undefined
+const query = "flights"
+
+/** Manifests of one copy, newest first. */
+const manifests = function* (folder: string, copy: Copy): Generator<Manifest> {
+  const root = join(folder, ".tidemark", chainPrefix(query, copy))
+  const names = (at: string): ReadonlyArray<string> => {
+    try {
+      return readdirSync(at).toSorted()
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return []
+      throw error
+    }
+  }
+  for (const group of names(root)) {
+    for (const name of names(join(root, group))) {
+      if (numberOfName(name) === undefined) continue
+      const found = decodeChainBytes(readFileSync(join(root, group, name)))
+      if (found.tag === "manifest") yield found.manifest
+    }
+  }
+}
+
+/** Reads it; none before the first takeover. */
+export const chainOf = (folder: string): ChainFacts | undefined => {
+  const copies = manifests(folder, "copy")
+  let copy = copies.next()
+  for (const primary of manifests(folder, "primary")) {
+    while (copy.done !== true && copy.value.number > primary.number) copy = copies.next()
+    if (copy.done === true || copy.value.number !== primary.number) continue
+    const { number, epoch, ended, attempt, owner, ledger, readers } = primary
+    const rows = readers.reduce((n, reader) => n + reader.rows, 0)
+    return { number, epoch, ended, attempt, pid: owner.pid, rows, balanced: imbalances(ledger).length === 0 }
+  }
+  return undefined
+}
+
+/** The highest epoch in the name of a part that can be seen; 0: none. */
+export const newestPart = (seen: Seen): number => {
+  let newest = 0
+  for (const file of seen.files.keys()) {
+    const found = /-(\d{8,})(?:_\d+)?-[0-9a-f]{8}\.[a-z]+$/.exec(file)
+    if (found !== null) newest = Math.max(newest, Number(found[1]))
+  }
+  return newest
+}

@@ -16,10 +16,24 @@ const Option = await import("effect/Option")
 const { imbalances } = await import("../../src/model/Ledger.ts")
 const { Failpoints } = await import("../../src/model/Failpoint.ts")
 const { failpointHandler } = await import("../../src/cli/failpointHandler.ts")
+const { HostProcess } = await import("../../src/checkpoint/Owner.ts")
+const { isSurelyGone, nodeProcessFacts } = await import("../../src/checkpoint/nodeProcessFacts.ts")
 const { default: job } = await import("./job.ts")
 
 const { TIDEMARK_FAILPOINT: points, TIDEMARK_FAILPOINT_LOG: log } = process.env
 const failpoints = points === undefined && log === undefined ? undefined : failpointHandler(points, log)
+
+/** Who this process claims to be; of everyone else it is told that no such process runs. */
+const claim = process.env["KILL_TEST_CLAIM"]
+const own = await Effect.runPromise(nodeProcessFacts.self)
+const claimed: typeof own = { ...own, ...(claim === undefined ? {} : (JSON.parse(claim) as Partial<typeof own>)) }
+const facts: typeof nodeProcessFacts =
+  claim === undefined
+    ? nodeProcessFacts
+    : {
+        self: Effect.succeed(claimed),
+        isGone: (owner) => Effect.promise(() => isSurelyGone(claimed, owner, () => Promise.resolve({ tag: "absent" })))
+      }
 
 const main = Effect.scoped(
   Effect.gen(function* () {
@@ -27,10 +41,11 @@ const main = Effect.scoped(
     process.on("SIGTERM", () => Effect.runFork(Effect.exit(flights.drain)))
     return yield* flights.await
   })
-).pipe(Effect.provide(Checkpoint.layerFiles("./.tidemark")), Effect.provideService(Failpoints, failpoints))
-
-/** As the program exits. */
-const exitCode = { Fenced: 3, Owned: 4 } as const
+).pipe(
+  Effect.provide(Checkpoint.layerFiles("./.tidemark")),
+  Effect.provideService(Failpoints, failpoints),
+  Effect.provideService(HostProcess, facts)
+)
 
 const keepAlive = setInterval(() => undefined, 60_000)
 const exit = await Effect.runPromise(Effect.exit(main))
@@ -43,5 +58,5 @@ if (Exit.isSuccess(exit)) {
   const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   const reason = error instanceof QueryError ? error.reason : undefined
   process.stderr.write(`embedded: ${reason ?? ""} ${Cause.pretty(exit.cause)}\n`)
-  process.exitCode = reason === "Fenced" || reason === "Owned" ? exitCode[reason] : 1
+  process.exitCode = reason === "Fenced" ? 3 : 1
 }

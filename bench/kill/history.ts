@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { chainOf, type ChainFacts } from "./chain.ts"
+import { chainOf, type ChainFacts, newestPart } from "./chain.ts"
 import { changed, compare, look, type Seen, type Wrong } from "./parts.ts"
 import { type Ended, start, type StartOptions } from "./process.ts"
 
@@ -63,11 +63,12 @@ export const lookAt = (folder: string): Seen => {
   return { files, rows: new Map([...out.rows, ...kept]) }
 }
 
-/** Names in staging folders that are not markers, and temporary files: what a clean end leaves none of. */
+/** Staged files, and files that were to get another name: what a clean end leaves none of. */
 const leftovers = (folder: string): ReadonlyArray<string> =>
   readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => {
     const name = path.slice(path.lastIndexOf("/") + 1)
-    return name.startsWith(".tmp") || (/\/\.staged\//.test(path) && !/_epoch_\d+$/.test(name))
+    if (/\/\.staged\//.test(path)) return !/_epoch_\d+_[0-9a-f]{8}$/.test(name)
+    return name.startsWith(".") && name !== ".staged" && name !== ".tidemark"
   })
 
 interface Summary {
@@ -107,9 +108,14 @@ export const undisturbed = async (options: StartOptions): Promise<Expected> => {
   return { seen, ledger: ledgerText(summary), rows: summary.rows, passed: linesOf(log), tookMs: ended.tookMs }
 }
 
-/** Whether a process says that it goes on, and from where. */
-const saysWhere = (ended: Ended, epoch: number): boolean =>
-  ended.stderr.includes(`epoch ${epoch.toLocaleString("en-US")}`)
+/** What a process says of where it goes on: the epoch, and how many rows it counts as read; none: it says nothing. */
+const goesOnFrom = (ended: Ended): { readonly epoch: number; readonly rows: number } | undefined => {
+  const number = (text: string | undefined): number => Number(text?.replaceAll(",", "") ?? Number.NaN)
+  const line = /goes on from epoch ([\d,]+).*/.exec(ended.stderr)
+  if (line === null) return undefined
+  const rows = [...line[0].matchAll(/\(row ([\d,]+)\)/g)].reduce((n, found) => n + number(found[1]), 0)
+  return { epoch: number(line[1]), rows }
+}
 
 /** A process that has not ended by now is stuck. */
 const patienceMs = 60_000
@@ -166,39 +172,53 @@ export const runHistory = async (
     const which = `process ${steps.length + 1}`
     const result = await runStep(options, step)
     const { ended } = result
-    const after = await chainOf(folder)
+    const after = chainOf(folder)
     const now = lookAt(folder)
     for (const change of changed(seen, now)) problems.push(`${which}: ${change}`)
     seen = now
     const early = compare(expected.seen, now, false)
     if (early.duplicated + early.foreign > 0)
       problems.push(`${which}: readers see what is not committed: ${early.samples.join("; ")}`)
-    if (after !== undefined && now.files.size > 0 && after.newestPart(now) > after.epoch)
+    if (newestPart(now) > (after?.epoch ?? 0))
       problems.push(
-        `${which}: a part of epoch ${after.newestPart(now)} is visible, the checkpoint is at ${after.epoch}`
+        `${which}: a part of epoch ${newestPart(now)} is visible, the checkpoint is at ${after?.epoch ?? 0}`
       )
+    if (after?.balanced === false) problems.push(`${which}: the ledger of epoch ${after.epoch} is not balanced`)
     if (ended.tookMs >= patienceMs) problems.push(`${which} was stuck: ${ended.stderr}`)
     if (!(result.hit || unheard(result)) && ended.code !== 0)
       problems.push(`${which} ended with ${ended.code ?? ended.signal}: ${ended.stderr}`)
-    const startedAt = before?.epoch ?? 0
-    if (startedAt > 0 && ended.stderr !== "" && ended.code === 0 && !saysWhere(ended, startedAt))
-      problems.push(`${which} does not say that it goes on after epoch ${startedAt}: ${ended.stderr}`)
+    const from = goesOnFrom(ended)
+    const expectedFrom = before === undefined || before.epoch === 0 ? undefined : before
+    if (ended.code === 0 && !unheard(result) && expectedFrom !== undefined && from === undefined)
+      problems.push(`${which} does not say that it goes on from epoch ${expectedFrom.epoch}: ${ended.stderr}`)
+    if (from !== undefined && (from.epoch !== expectedFrom?.epoch || from.rows !== expectedFrom.rows))
+      problems.push(
+        `${which} says that it goes on from epoch ${from.epoch}, row ${from.rows}; the checkpoint was at ${expectedFrom?.epoch ?? 0}, row ${expectedFrom?.rows ?? 0}`
+      )
     steps.push({ ...result, before, after })
     before = after
     if (problems.length > 0) break
     if (ended.code === 0 && summaryOf(ended)?.ended === "exhausted") break
   }
-  const summary = summaryOf(steps[steps.length - 1].ended)
+  if (problems.length === 0) problems.push(...conclude(folder, expected, steps[steps.length - 1].ended))
   const wrong = compare(expected.seen, seen, problems.length === 0)
-  if (problems.length === 0) {
-    for (const name of leftovers(folder)) problems.push(`left over: ${name}`)
-    if (summary === undefined || !summary.balanced) problems.push("the ledger is not balanced in the end")
-    else if (ledgerText(summary) !== expected.ledger)
-      problems.push(
-        `the ledger is not that of the undisturbed run: ${firstDifference(expected.ledger, ledgerText(summary))}`
-      )
-  }
   return { folder, steps, wrong, problems }
+}
+
+/** What a folder should not show when all is done; `last` is the process that did the last of it, where it is known. */
+export const conclude = (folder: string, expected: Expected, last: Ended | undefined): ReadonlyArray<string> => {
+  const problems = leftovers(folder).map((name) => `left over: ${name}`)
+  const chain = chainOf(folder)
+  if (chain?.ended !== "exhausted") problems.push(`the checkpoint does not say that the input was read to its end`)
+  else if (chain.rows !== expected.rows) problems.push(`${chain.rows} rows were read, not ${expected.rows}`)
+  const summary = last === undefined ? undefined : summaryOf(last)
+  if (last === undefined) return problems
+  if (summary === undefined || !summary.balanced) problems.push("the ledger is not balanced in the end")
+  else if (ledgerText(summary) !== expected.ledger)
+    problems.push(
+      `the ledger is not that of the undisturbed run: ${firstDifference(expected.ledger, ledgerText(summary))}`
+    )
+  return problems
 }
 
 const firstDifference = (wanted: string, got: string): string => {

@@ -7,12 +7,13 @@
  */
 import { EventStream, Files, Json, Late, Query, type Source, Trigger, Window } from "tidemark"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { answers } from "../../examples/flights/answers.ts"
 import type { Flight } from "./flights.ts"
 import { jobSettings } from "./settings.ts"
 
-const { input, paceMs, parallelism } = jobSettings(process.env)
+const { input, paceMs, parallelism, restarts } = jobSettings(process.env)
 
 const flights = Files.source({
   name: "flights",
@@ -73,7 +74,9 @@ const outputs = {
   departures: departures.pipe(EventStream.to(Files.csv("./out/departures")))
 }
 
+const restart = { restart: Schedule.spaced("200 millis"), restartLimit: { restarts: 100, within: "1 minute" } } as const
+
 export default Query.job(
   { flights: Query.outputs(outputs) },
-  { trigger: Trigger.every("50 millis"), chunkRows: 16, parallelism }
+  { trigger: Trigger.every("50 millis"), chunkRows: 16, parallelism, ...(restarts ? restart : {}) }
 )

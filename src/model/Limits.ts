@@ -76,6 +76,8 @@ export const Limits = {
   jsonDepthMax: 512,
   /** Bytes of the offending input that a dead letter keeps; `truncated` says when there was more. */
   deadLetterBytesMax: 64 << 10,
+  /** Characters of an epoch's dead letters that its manifest carries; more are staged in an object of their own. */
+  deadLettersInlineMax: 32 << 10,
   /** A page of a Parquet file that claims more bytes than this is corrupt. */
   parquetPageBytesMax: 256 << 20,
   /** Bytes that the pages of one column in one row group of a Parquet file may have together, decompressed. */

@@ -10,6 +10,7 @@ import type { SinkFeatures } from "../../src/model/Sink.ts"
 import { recoveryLaws } from "./sinkRecovery.ts"
 import {
   batch,
+  byText,
   committedEpoch,
   context,
   type Law,
@@ -22,8 +23,6 @@ import {
 } from "./sinkWorld.ts"
 
 export type { SinkRow, SinkUnderTest } from "./sinkWorld.ts"
-
-const byText = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
 
 /** Values that have broken sinks before. All have the suite's fields, with another type or content. */
 const hostile: ReadonlyArray<unknown> = [

@@ -5,6 +5,7 @@ import type { Prepared, SinkFeatures, WriterContext } from "../../src/model/Sink
 import {
   type AnyRowSink,
   batch,
+  byText,
   committedEpoch,
   context,
   type Law,
@@ -52,16 +53,15 @@ const anyLaws: Record<string, Law> = {
         yield* sink.commit(
           yield* prepareWith(sink, append({ continues: epoch === 2 ? 0 : 2 }), epoch, [batch(rows(0, 1))])
         )
-      const seen = yield* visible
       for (const other of [sink, again()]) {
         const anew = append({ queryId: `chain ${other === sink ? 2 : 3}` })
         const before = yield* visible
         const opened = yield* Effect.exit(prepareWith(other, anew, 2, [batch(rows(10, 12))]))
         if (Exit.isFailure(opened)) continue
         yield* other.commit(wire(opened.value))
-        expect(yield* visible).toEqual([...before, ...rows(10, 12).map(rendered)])
+        const after = [...before, ...rows(10, 12).map(rendered)]
+        expect([...(yield* visible)].sort(byText)).toEqual(after.sort(byText))
       }
-      expect((yield* visible).slice(0, seen.length)).toEqual(seen)
     })
 }
 

@@ -30,6 +30,16 @@ export const edges: ReadonlyArray<Edge> = [
     because: "lets the event loop have its turn: it is the scheduler that all services run on"
   },
   {
+    file: "src/checkpoint/nodeProcessFacts.ts",
+    uses: ["node:fs/promises", "node:os", "node:process"],
+    because: "asks the system who this process is and whether another one is gone, behind the reference `HostProcess`"
+  },
+  {
+    file: "src/checkpoint/zlib.ts",
+    uses: ["node:zlib"],
+    because: "checksums and compression; what it makes depends on its input alone"
+  },
+  {
     file: "src/cli/failpointHandler.ts",
     uses: ["node:fs", "process"],
     because: "kills or freezes the process it runs in, when a test asks for it"

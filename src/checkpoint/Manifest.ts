@@ -30,11 +30,13 @@ export interface StateFile {
   /** Names of its copies: two on plain files, one on stores that replicate themselves (rule C6). */
   readonly names: ReadonlyArray<string>
   readonly bytes: number
+  /** Checksum of the object: a name may have been written again by a request that was given up. */
+  readonly crc: number
 }
 
 /** What one data epoch brought, as the coordinator hands it to the chain. */
 export interface EpochRecord {
-  /** The data epoch; 0 in the very first takeover. */
+  /** The data epoch; 0 in takeovers before the first, so after a reset, or a start from a savepoint. */
   readonly epoch: number
   /** What each writer prepared for it: enough for anyone to commit it (rule C2). Its names are the list of writers (C4). */
   readonly prepared: ReadonlyArray<Prepared>
@@ -44,7 +46,10 @@ export interface EpochRecord {
   readonly parallelism: number
   /** When it was written, ms since the epoch: for people. */
   readonly atMs: number
-  /** How the query ended with it; absent while it goes on. After any of them nobody has to wait for its owner (C5a). */
+  /**
+   * How the query ended with it; absent while it goes on. After any of them nobody has to wait for its owner (C5a). A
+   * takeover carries that of its data epoch along, as a fact of the input; its own owner is there all the same.
+   */
   readonly ended?: "exhausted" | "drained"
 }
 
@@ -61,4 +66,10 @@ export interface Manifest extends EpochRecord {
   readonly owner: Owner
   /** Absent: the epoch has no state yet. */
   readonly state?: StateFile
+  /** Every lower number is collected: what an owner looks through for things left behind begins here. */
+  readonly keptFrom: number
+  /** The savepoint, as `QUERY/LABEL`, that this chain started from (rule C10); carried along. */
+  readonly origin?: string
+  /** Of a takeover: nobody runs the query under it; it was put by a reset. */
+  readonly released?: true
 }

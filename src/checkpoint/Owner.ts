@@ -1,7 +1,9 @@
 /**
  * Who runs an attempt, and whether that process can be known to be gone (rule C5a).
  */
+import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import { nodeProcessFacts } from "./nodeProcessFacts.ts"
 
 /** A process and the attempt in it. Any field may be shared by chance or by cloning: only all together say "the same". */
 export interface Owner {
@@ -24,3 +26,11 @@ export interface ProcessFacts {
   /** Surely gone: it ran on this host, boot, namespace and container, and no such process runs. When in doubt, false. */
   readonly isGone: (owner: Owner) => Effect.Effect<boolean>
 }
+
+/** The facts in force; a reference, so that it never shows in `R`. Default: those of this Node process. */
+export const HostProcess: Context.Reference<ProcessFacts> = Context.Reference<ProcessFacts>("tidemark/HostProcess", {
+  defaultValue: () => nodeProcessFacts
+})
+
+/** The owner as people read it. */
+export const ownerText = (owner: Owner): string => `host ${owner.host || "unknown"}, pid ${owner.pid}`

@@ -1,0 +1,28 @@
+/** Which attempts of this process run, so that a second one here is refused at once, and waits for none that is over. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+
+/** Attempts that ever began in this process, by their random id: whether they still run. One entry per attempt. */
+export type Attempts = Map<string, "live" | "over">
+
+const ofThisProcess: Attempts = new Map()
+
+/** The attempts of this process; a reference, so that a test can have several processes in one. */
+export const LiveAttempts: Context.Reference<Attempts> = Context.Reference<Attempts>("tidemark/LiveAttempts", {
+  defaultValue: () => ofThisProcess
+})
+
+/** Counts an attempt as live until the scope closes. */
+export const enlist = (attemptId: string): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.flatMap(LiveAttempts, (attempts) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        attempts.set(attemptId, "live")
+      }),
+      () =>
+        Effect.sync(() => {
+          attempts.set(attemptId, "over")
+        })
+    )
+  )

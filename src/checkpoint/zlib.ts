@@ -1,0 +1,27 @@
+/**
+ * Checksums and compression by Node's own zlib. An edge: it calls into Node; what it makes depends on its input alone.
+ *
+ * Compression runs on Node's thread pool, so that the event loop is free meanwhile.
+ */
+import * as Effect from "effect/Effect"
+import * as Zlib from "node:zlib"
+
+/** CRC-32 (ISO-HDLC, as in zip) of the bytes; `before` is that of the bytes before them, default none. */
+export const crc32 = (bytes: Uint8Array, before = 0): number => Zlib.crc32(bytes, before)
+
+const fastest = { params: { [Zlib.constants.ZSTD_c_compressionLevel]: 1 } }
+
+type Done = (error: Error | null, out: Uint8Array) => void
+
+const asEffect = (run: (done: Done) => void): Effect.Effect<Uint8Array, Error> =>
+  Effect.callback<Uint8Array, Error>((resume) => {
+    run((error, out) => resume(error === null ? Effect.succeed(out) : Effect.fail(error)))
+  })
+
+/** Zstandard at its fastest level. */
+export const compress = (bytes: Uint8Array): Effect.Effect<Uint8Array, Error> =>
+  asEffect((done) => Zlib.zstdCompress(bytes, fastest, done))
+
+/** The bytes that {@link compress} was given; fails when they are damaged, or more than `max`. */
+export const decompress = (bytes: Uint8Array, max: number): Effect.Effect<Uint8Array, Error> =>
+  asEffect((done) => Zlib.zstdDecompress(bytes, { maxOutputLength: max }, done))

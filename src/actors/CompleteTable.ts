@@ -3,7 +3,17 @@
  * further behind the watermark than `keep`. Rows without event time are kept by the clock instead.
  */
 import type { RowChunk } from "../model/RowChunk.ts"
+import type { SnapshotValue } from "../model/Snapshot.ts"
 import { jsonText } from "../model/Text.ts"
+import { columnReader, storedColumn } from "../streams/aggregates/StoredColumn.ts"
+
+/** What a snapshot has, once it is encoded. */
+interface Stored {
+  readonly changed: boolean
+  /** The time of each row, in the order of the table. */
+  readonly times: Float64Array
+  readonly rows: SnapshotValue
+}
 
 /** The rows of one complete-mode output, and whether they changed in this epoch. */
 export class CompleteTable {
@@ -21,13 +31,17 @@ export class CompleteTable {
   upsert(chunk: RowChunk, nowMs: number): void {
     const { rows, times, length: n } = chunk
     for (let i = 0; i < n; i++) {
-      const row = rows[i] as { readonly [column: string]: unknown }
-      const key = this.#identity.map((column) => `${typeof row[column]}:${jsonText(row[column])}`).join("\u0000")
-      const time = times.length > 0 && times[i] !== -Infinity ? times[i] : nowMs
-      this.#rows.delete(key)
-      this.#rows.set(key, { row, time })
+      this.#put(rows[i], times.length > 0 && times[i] !== -Infinity ? times[i] : nowMs)
     }
     this.#changed ||= n > 0
+  }
+
+  /** A row takes the place of the one with its identity, at the end of the table. */
+  #put(row: unknown, time: number): void {
+    const of = row as { readonly [column: string]: unknown }
+    const key = this.#identity.map((column) => `${typeof of[column]}:${jsonText(of[column])}`).join("\u0000")
+    this.#rows.delete(key)
+    this.#rows.set(key, { row, time })
   }
 
   /** The whole table if it changed since the last call, after dropping what is older than `keep`. */
@@ -46,5 +60,29 @@ export class CompleteTable {
   /** Takes rows out that the sink has refused, so that they are not offered again: they are dead. */
   refuse(rows: ReadonlySet<unknown>): void {
     for (const [key, kept] of this.#rows) if (rows.has(kept.row)) this.#rows.delete(key)
+  }
+
+  /**
+   * The table as it is now: see `model/Snapshot.ts`. A row that cannot be stored (a class instance) makes its `Later`
+   * throw an `AggregateFault` of "the table of a complete output".
+   */
+  snapshot(): SnapshotValue {
+    const kept = [...this.#rows.values()]
+    return {
+      changed: this.#changed,
+      times: Float64Array.from(kept, ({ time }) => time),
+      rows: storedColumn(
+        "the table of a complete output",
+        kept.map(({ row }) => row)
+      )
+    }
+  }
+
+  /** Goes on from a snapshot. Called once, before anything else. */
+  restore(snapshot: SnapshotValue): void {
+    const { changed, times, rows } = snapshot as unknown as Stored
+    const rowAt = columnReader(rows)
+    for (let i = 0; i < times.length; i++) this.#put(rowAt(i), times[i])
+    this.#changed = changed
   }
 }

@@ -9,6 +9,7 @@
 import { hashValue } from "../model/Hash.ts"
 import { Limits } from "../model/Limits.ts"
 import type { Column } from "../model/Source.ts"
+import { roughBytes, sampledBytes } from "./aggregates/StateBytes.ts"
 
 /** A key as the values of its columns, in order. */
 export type KeyTuple = ReadonlyArray<string | number | boolean | bigint>
@@ -105,10 +106,10 @@ export class TupleIndex {
   }
 
   get(tuple: KeyTuple): number {
-    return this.getAt(
-      tuple.map((value) => [value]),
-      0
-    )
+    if (this.#depth === 0) return this.#unkeyed
+    let found: number | Level | undefined = this.#root
+    for (let c = 0; c < this.#depth && found !== undefined; c++) found = (found as Level).get(tuple[c])
+    return (found as number | undefined) ?? -1
   }
 
   set(tuple: KeyTuple, id: number): void {
@@ -242,11 +243,32 @@ export class KeyTable {
   readonly #free: Array<number> = []
   #references = new Int32Array(64)
   readonly #edges: Array<{ generation: number; size: number; ids: Int32Array }> = []
+  /** How many columns a key has. */
+  readonly columns: number
   /** Keys known now. */
   size = 0
 
   constructor(columns: number) {
+    this.columns = columns
     this.#index = new TupleIndex(columns)
+  }
+
+  /** The keys by id as they are now, for a snapshot: a copy of the list; keys themselves never change. */
+  copy(): ReadonlyArray<KeyTuple | undefined> {
+    return this.#keys.slice()
+  }
+
+  /** Approximate bytes, with the senders' mappings. */
+  bytes(): number {
+    const { length } = this.#keys
+    let bytes = (length + this.#references.length) * 4 + length * 4
+    for (const edge of this.#edges) bytes += (edge?.ids.length ?? 0) * 4
+    // A tuple, its place in the list and in a map for each column.
+    const each = sampledBytes(length, (id) => {
+      const tuple = this.#keys[id]
+      return tuple === undefined ? 0 : roughBytes(tuple) + tuple.length * 40
+    })
+    return bytes + each
   }
 
   keyOf(id: number): KeyTuple {

@@ -69,7 +69,7 @@ const faults: ReadonlyArray<readonly [name: string, file: string, from: string, 
     "T4: lateness is judged by W_op",
     "streams/state/TimeWindowState.ts",
     "this.#resolve(t, watermarks[i])",
-    "this.#resolve(t, this.#watermark)"
+    "this.#resolve(t, this.#slices.watermark)"
   ],
   [
     "T2: the rows of a chunk share one watermark",

@@ -51,10 +51,10 @@ export const storedPart = (label: string, values: ReadonlyArray<unknown>, from: 
 export const valueOfPart = (part: StoredPart, i: number): unknown =>
   part instanceof Float64Array || part instanceof Int32Array ? part[i] : decodeStored(part[i])
 
-/** A column of `values`, which must not change any more (their own insides: never). */
-export const storedColumn = (label: string, values: ReadonlyArray<unknown>): SnapshotValue => ({
+/** A column of the first `n` values, which must not change any more (their own insides: never). */
+export const storedColumn = (label: string, values: ReadonlyArray<unknown>, n = values.length): SnapshotValue => ({
   per: valuesPerPart,
-  parts: inParts(values.length, valuesPerPart, (from, to) => storedPart(label, values, from, to))
+  parts: inParts(n, valuesPerPart, (from, to) => storedPart(label, values, from, to))
 })
 
 /** Reads what is in parts of `per` entries by index; `open` reads one part by its own indices. */

@@ -65,6 +65,11 @@ export class IdSlots {
     this.size = 0
   }
 
+  /** Bytes of the tables. */
+  bytes(): number {
+    return this.#table.byteLength + this.ids.byteLength
+  }
+
   #place(id: number, slot: number): void {
     const table = this.#table
     let h = id

@@ -5,21 +5,36 @@
  * Since W_op <= W_p, a session that an on-time row may join is still here.
  */
 import { Limits } from "../../model/Limits.ts"
+import type { SnapshotValue } from "../../model/Snapshot.ts"
+import { decodeStored, encodeStored } from "../../model/StoredValue.ts"
 import type { AggregateSpec } from "../aggregates/Aggregate.ts"
+import { grownCapacity, grownFloats, grownInts } from "../aggregates/Columns.ts"
 import type { Counters } from "../Counters.ts"
-import { KeyTable } from "../KeyDictionary.ts"
+import { KeyTable, type KeyTuple } from "../KeyDictionary.ts"
 import type { KeyedBatch, KeyedOperator, OperatorOutput } from "../KeyedBatch.ts"
 import { MinHeap } from "./MinHeap.ts"
 import { SlotStore } from "./SlotStore.ts"
+import { KeysAtBarrier, noKey, restoreKeys, slotsOfKeys } from "./StoredKeys.ts"
 import { WindowResults, type ResultColumns } from "./WindowResults.ts"
 
+/** Its start and last row are in the columns of its slot: a barrier copies those. */
 interface Session {
   readonly id: number
-  start: number
-  last: number
   readonly slot: number
   /** False once merged into another or closed: its place in the heap is stale. */
   open: boolean
+}
+
+/** What a snapshot has, once it is encoded. */
+interface Stored {
+  /** W_op, by `model/StoredValue.ts`. */
+  readonly watermark: SnapshotValue
+  readonly keys: SnapshotValue
+  /** Of each slot: the number of its key, -1 where none is in use; its first and last event time. */
+  readonly slots: Int32Array
+  readonly starts: Float64Array
+  readonly lasts: Float64Array
+  readonly columns: SnapshotValue
 }
 
 /** The open sessions of one instance of a session window. */
@@ -34,6 +49,10 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
   readonly #sessions = new Map<number, Array<Session>>()
   /** Open sessions by an end that may have moved on since. */
   readonly #ends = new MinHeap<Session>()
+  /** Key id of each slot, -1 where it is free, and the event times of the first and last row of its session. */
+  #ids: Int32Array = new Int32Array(0)
+  #starts: Float64Array = new Float64Array(0)
+  #lasts: Float64Array = new Float64Array(0)
   #watermark = -Infinity
   #slots = new Int32Array(1024)
 
@@ -76,17 +95,17 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
       const open = this.#sessions.get(id)
       const at = open === undefined ? 0 : this.#find(open, t)
       const found = open?.[at]
-      if (open === undefined || found === undefined || t <= found.start - this.#gap) {
+      if (open === undefined || found === undefined || t <= this.#starts[found.slot] - this.#gap) {
         const session = this.#open(id, t)
         if (open === undefined) this.#sessions.set(id, [session])
         else open.splice(at, 0, session)
         slots[i] = session.slot
         continue
       }
-      if (t < found.start) found.start = t
-      if (t > found.last) found.last = t
+      if (t < this.#starts[found.slot]) this.#starts[found.slot] = t
+      if (t > this.#lasts[found.slot]) this.#lasts[found.slot] = t
       const next = open[at + 1]
-      if (next !== undefined && next.start - this.#gap < found.last) {
+      if (next !== undefined && this.#starts[next.slot] - this.#gap < this.#lasts[found.slot]) {
         // The merge moves accumulators, so the rows before this one must be in theirs.
         this.#add(batch, from, i)
         from = i
@@ -112,7 +131,7 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
     let high = open.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if (t >= open[middle].last + this.#gap) low = middle + 1
+      if (t >= this.#lasts[open[middle].slot] + this.#gap) low = middle + 1
       else high = middle
     }
     return low
@@ -120,17 +139,39 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
 
   #merge(into: Session, from: Session): void {
     this.#store.merge(into.slot, from.slot)
-    this.#store.free(from.slot)
-    into.last = Math.max(into.last, from.last)
-    from.open = false
-    this.#keys.release(from.id)
+    this.#lasts[into.slot] = Math.max(this.#lasts[into.slot], this.#lasts[from.slot])
+    this.#end(from)
+  }
+
+  /** Frees what a session that is merged or closed has held. */
+  #end(session: Session): void {
+    this.#store.free(session.slot)
+    this.#ids[session.slot] = noKey
+    session.open = false
+    this.#keys.release(session.id)
   }
 
   #open(id: number, t: number): Session {
-    const session: Session = { id, start: t, last: t, slot: this.#store.take(), open: true }
+    return this.#begin(id, this.#store.take(), t, t)
+  }
+
+  #begin(id: number, slot: number, start: number, last: number): Session {
+    if (slot >= this.#ids.length) this.#grow(slot + 1)
+    this.#ids[slot] = id
+    this.#starts[slot] = start
+    this.#lasts[slot] = last
+    const session: Session = { id, slot, open: true }
     this.#keys.retain(id)
-    this.#ends.push(t + this.#gap, session)
+    this.#ends.push(last + this.#gap, session)
     return session
+  }
+
+  #grow(capacity: number): void {
+    const grown = grownCapacity(this.#ids.length, capacity)
+    const before = this.#ids.length
+    this.#ids = grownInts(this.#ids, grown).fill(noKey, before)
+    this.#starts = grownFloats(this.#starts, grown)
+    this.#lasts = grownFloats(this.#lasts, grown)
   }
 
   advance(watermark: number, out: OperatorOutput): boolean {
@@ -143,7 +184,7 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
       }
       const session = this.#ends.pop()
       if (!session.open) continue
-      const end = session.last + this.#gap
+      const end = this.#lasts[session.slot] + this.#gap
       if (end > watermark) this.#ends.push(end, session)
       else this.#close(session, end)
     }
@@ -153,14 +194,12 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
   }
 
   #close(session: Session, end: number): void {
-    this.#results.add(session.id, session.start, end, this.#store.state, session.slot)
+    this.#results.add(session.id, this.#starts[session.slot], end, this.#store.state, session.slot)
     this.#counters.settled += this.#store.state.counts[session.slot]
-    this.#store.free(session.slot)
-    session.open = false
     const open = this.#sessions.get(session.id) as Array<Session>
     if (open.length === 1) this.#sessions.delete(session.id)
     else open.splice(open.indexOf(session), 1)
-    this.#keys.release(session.id)
+    this.#end(session)
   }
 
   barrier(): void {
@@ -174,4 +213,45 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
   keys(): number {
     return this.#keys.size
   }
+
+  bytes(): number {
+    const { size } = this.#store
+    return this.#keys.bytes() + this.#store.state.bytes() + size * (20 + sessionBytes)
+  }
+
+  snapshot(): SnapshotValue {
+    const keys = new KeysAtBarrier(this.#keys)
+    let n = this.#store.size
+    while (n > 0 && this.#ids[n - 1] === noKey) n--
+    const slots = keys.numbersOf(this.#ids.slice(0, n))
+    return {
+      watermark: encodeStored(this.#watermark),
+      keys: keys.stored(),
+      slots,
+      starts: this.#starts.slice(0, n),
+      lasts: this.#lasts.slice(0, n),
+      columns: this.#store.snapshot(n)
+    }
+  }
+
+  restore(snapshots: ReadonlyArray<SnapshotValue>, isMine: (key: KeyTuple) => boolean): void {
+    for (const snapshot of snapshots) {
+      const { watermark, keys, slots, starts, lasts, columns } = snapshot as unknown as Stored
+      // The same in all snapshots (C1).
+      this.#watermark = decodeStored(watermark) as number
+      const ids = restoreKeys(keys, this.#keys, isMine)
+      const from = slotsOfKeys(slots, ids)
+      const at = this.#store.restore(columns, from)
+      for (let i = 0; i < from.length; i++) {
+        const id = ids[slots[from[i]]]
+        const session = this.#begin(id, at + i, starts[from[i]], lasts[from[i]])
+        const open = this.#sessions.get(id)
+        if (open === undefined) this.#sessions.set(id, [session])
+        else open.splice(this.#find(open, starts[from[i]]), 0, session)
+      }
+    }
+  }
 }
+
+/** About what a session takes beside its columns: itself, its place in its key's list and in the heap. */
+const sessionBytes = 120

@@ -4,16 +4,23 @@
  * A row is judged by its own partition's watermark (T4), window by window: late for all of them it is a late row; late
  * for some it goes to a side accumulator of its slice that only the other windows read (T5). A window fires when
  * end <= W_op, and its state is dropped when end + L <= W_op (T6). Result rows have no empty panes (A6).
+ *
+ * Early, a barrier also emits the keys of windows still open that have changed since the barrier before, and a window
+ * that fires emits those of its keys that have changed since then: the last pane of a key is what append would emit.
  */
 import { Limits } from "../../model/Limits.ts"
+import type { SnapshotValue } from "../../model/Snapshot.ts"
+import { decodeStored, encodeStored } from "../../model/StoredValue.ts"
 import type { AggregateSpec } from "../aggregates/Aggregate.ts"
 import type { Counters } from "../Counters.ts"
-import { KeyTable } from "../KeyDictionary.ts"
+import { KeyTable, type KeyTuple } from "../KeyDictionary.ts"
 import type { KeyedBatch, KeyedOperator, OperatorOutput } from "../KeyedBatch.ts"
 import { firstWindow, firstWindowEndingAfter, lastWindow, sliceStart, type TimeWindows } from "./SliceArithmetic.ts"
-import { MinHeap } from "./MinHeap.ts"
-import { SliceState } from "./SliceState.ts"
+import type { SliceState, StoredSlice } from "./SliceState.ts"
+import { KeysAtBarrier, restoreKeys, slotsOfKeys } from "./StoredKeys.ts"
+import { WindowPanes } from "./WindowPanes.ts"
 import { WindowResults, type ResultColumns } from "./WindowResults.ts"
+import { WindowSlices } from "./WindowSlices.ts"
 
 /** What a window operator is told beside the windows themselves. */
 export interface WindowOptions {
@@ -24,30 +31,30 @@ export interface WindowOptions {
   /** Late rows go to the late output (counted `late`) or are dropped (counted `late` too). */
   readonly keepsLateRows: boolean
   readonly ordered: boolean
+  /** Windows that are still open come out at each barrier as far as they changed (update mode); default not. */
+  readonly early?: boolean
 }
 
-const none = -1
+/** What a snapshot has, once it is encoded. */
+interface Stored {
+  /** W_op, by `model/StoredValue.ts`. */
+  readonly watermark: SnapshotValue
+  readonly keys: SnapshotValue
+  readonly slices: ReadonlyArray<StoredSlice>
+}
 
 /** The slices of one instance of a tumbling or sliding window. */
 export class TimeWindowState implements KeyedOperator<KeyedBatch> {
   readonly #w: TimeWindows
   readonly #o: WindowOptions
+  readonly #early: boolean
   readonly #counters: Counters
   readonly #keys: KeyTable
   readonly #results: WindowResults
-  /** Slice start -> its main state first, then side states by first window. */
-  readonly #slices = new Map<number, Array<SliceState>>()
-  /** W_op; every window with end <= it has fired. */
-  #watermark = -Infinity
+  readonly #slices: WindowSlices
+  readonly #panes: WindowPanes
   /** W_op as downstream knows it, while an advance is under way. */
   #sent: number | undefined
-  /** Each state by the end of the first window, not fired yet, that reads it. */
-  readonly #ends = new MinHeap<SliceState>()
-  /** Slices by when no window will read or be updated by them again. */
-  readonly #expiries = new MinHeap<number>()
-  #expected = 16
-  /** The last state dropped: the next slice takes its room. */
-  #spare: SliceState | undefined
   #slots = new Int32Array(1024)
   // The slice of the row before, which is nearly always the slice of the next one.
   #current: SliceState | undefined
@@ -58,9 +65,12 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
   constructor(keyColumns: number, windows: TimeWindows, options: WindowOptions, counters: Counters) {
     this.#w = windows
     this.#o = options
+    this.#early = options.early === true
     this.#counters = counters
     this.#keys = new KeyTable(keyColumns)
     this.#results = new WindowResults(options.columns, this.#keys, options.ordered)
+    this.#slices = new WindowSlices(windows, options.aggregates, options.allowedLatenessMs)
+    this.#panes = new WindowPanes(windows, options.aggregates, this.#slices, this.#results)
   }
 
   process(edge: number, batch: KeyedBatch, out: OperatorOutput): void {
@@ -105,13 +115,18 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
     from: number,
     to: number
   ): void {
-    const known = state.retained
     state.add(slots, batch.inputs, from, to, batch.order)
-    for (let slot = known; slot < state.slots.size; slot++) this.#keys.retain(state.slots.ids[slot])
-    state.retained = state.slots.size
-    if (this.#o.allowedLatenessMs > 0 && state.firstWindow + this.#w.sizeMs <= this.#watermark) {
+    this.#retain(state)
+    if (this.#o.allowedLatenessMs > 0 && state.firstWindow + this.#w.sizeMs <= this.#slices.watermark) {
       for (let i = from; i < to; i++) state.changed.add(slots[i])
     }
+    if (this.#early) for (let i = from; i < to; i++) state.early.add(slots[i])
+  }
+
+  /** Counts the keys of slots that are new as in use. */
+  #retain(state: SliceState): void {
+    for (let slot = state.retained; slot < state.slots.size; slot++) this.#keys.retain(state.slots.ids[slot])
+    state.retained = state.slots.size
   }
 
   /** The state a row belongs to; remembers its slice as the current one. */
@@ -138,6 +153,10 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
     return state
   }
 
+  #stateOf(slice: number, enter: number): SliceState {
+    return this.#slices.stateOf(slice, enter)
+  }
+
   #forgetCurrent(): void {
     this.#current = undefined
     this.#currentFrom = Infinity
@@ -145,156 +164,80 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
     this.#currentLimit = -Infinity
   }
 
-  #stateOf(slice: number, enter: number): SliceState {
-    let states = this.#slices.get(slice)
-    if (states === undefined) {
-      this.#slices.set(slice, (states = []))
-      this.#expiries.push(lastWindow(this.#w, slice) + this.#w.sizeMs + this.#o.allowedLatenessMs, slice)
-    }
-    for (const state of states) if (state.firstWindow === enter) return state
-    const state = this.#spare?.reuse(slice, enter) ?? new SliceState(this.#o.aggregates, slice, enter, this.#expected)
-    this.#spare = undefined
-    states.push(state)
-    this.#await(state)
-    return state
-  }
-
-  /** Notes the next window that a state has to wait for. */
-  #await(state: SliceState): void {
-    const end = this.#nextEndOf(state)
-    if (end !== Infinity) this.#ends.push(end, state)
-  }
-
-  /** End of the first window, not fired yet, that reads a state; Infinity when all have. */
-  #nextEndOf(state: SliceState): number {
-    const w = this.#w
-    const next = this.#watermark === -Infinity ? state.firstWindow : firstWindowEndingAfter(w, this.#watermark)
-    const start = Math.max(state.firstWindow, next)
-    return start > lastWindow(w, state.start) ? Infinity : start + w.sizeMs
-  }
-
   advance(watermark: number, out: OperatorOutput): boolean {
-    if (watermark <= this.#watermark) return true
+    const slices = this.#slices
+    if (watermark <= slices.watermark) return true
     if (this.#sent === undefined) {
-      this.#sent = this.#watermark
-      if (this.#o.allowedLatenessMs > 0) this.#emitChanged(this.#sent, out)
+      this.#sent = slices.watermark
+      if (this.#o.allowedLatenessMs > 0) this.#panes.emitChanged(this.#sent, out)
     }
-    while (this.#ends.size > 0 && this.#ends.minKey() <= watermark) {
+    for (let end = slices.due(watermark); end !== undefined; end = slices.due(watermark)) {
       if (this.#results.size >= Limits.resultsPerStepMax) {
         this.#results.emit(this.#sent, out)
         return false
       }
-      const end = this.#ends.minKey()
-      this.#fire(end)
-      this.#watermark = end
-      while (this.#ends.size > 0 && this.#ends.minKey() === end) this.#await(this.#ends.pop())
+      if (this.#early) this.#panes.fireChanged(end)
+      else this.#panes.fire(end)
+      slices.fired(end)
     }
-    this.#watermark = watermark
+    slices.watermark = watermark
     this.#results.emit(this.#sent, out)
     this.#sent = undefined
     this.#expire()
     return true
   }
 
-  /** Emits the window that ends at `end`, every key of it. */
-  #fire(end: number): void {
-    const start = end - this.#w.sizeMs
-    const parts = this.#partsOf(start)
-    if (parts.length === 1) {
-      const state = parts[0]
-      this.#expected = state.slots.size
-      for (let slot = 0; slot < state.slots.size; slot++) {
-        this.#results.add(state.slots.ids[slot], start, end, state, slot)
-      }
-      return
-    }
-    const merged = new SliceState(this.#o.aggregates, start, start, this.#expected)
-    for (const part of parts) {
-      for (let slot = 0; slot < part.slots.size; slot++) {
-        merged.mergeSlot(merged.slotOf(part.slots.ids[slot]), part, slot, part.start)
-      }
-    }
-    for (let slot = 0; slot < merged.slots.size; slot++) {
-      this.#results.add(merged.slots.ids[slot], start, end, merged, slot)
-    }
-  }
-
-  /** The states that a window reads, in slice order: not those whose rows were late for it (T5). */
-  #partsOf(start: number): Array<SliceState> {
-    const parts: Array<SliceState> = []
-    for (const slice of this.#slicesFrom(start, start + this.#w.sizeMs)) {
-      for (const state of this.#slices.get(slice) ?? []) if (state.firstWindow <= start) parts.push(state)
-    }
-    return parts
-  }
-
-  /** Starts of the slices of [from, to) in order, by the shorter way: a window may be of far more slices than there are. */
-  #slicesFrom(from: number, to: number): Array<number> {
-    const step = this.#w.sliceMs
-    if ((to - from) / step > this.#slices.size) {
-      return [...this.#slices.keys()].filter((slice) => slice >= from && slice < to).sort((a, b) => a - b)
-    }
-    return Array.from({ length: (to - from) / step }, (_, i) => from + i * step)
-  }
-
-  /** Update mode: emits fired windows that late rows have changed since they were last emitted. */
-  #emitChanged(sent: number, out: OperatorOutput): void {
-    const windows = new Map<number, Set<number>>()
-    for (const states of this.#slices.values()) {
-      for (const state of states) {
-        if (state.changed.size === 0) continue
-        const last = lastWindow(this.#w, state.start)
-        for (let start = state.firstWindow; start <= last; start += this.#w.slideMs) {
-          if (start + this.#w.sizeMs > this.#watermark) break
-          let ids = windows.get(start)
-          if (ids === undefined) windows.set(start, (ids = new Set()))
-          for (const slot of state.changed) ids.add(state.slots.ids[slot])
-        }
-        state.changed.clear()
-      }
-    }
-    for (const [start, ids] of windows) this.#emitKeys(start, ids)
-    this.#results.emit(sent, out)
-  }
-
-  #emitKeys(start: number, ids: ReadonlySet<number>): void {
-    const parts = this.#partsOf(start)
-    const merged = new SliceState(this.#o.aggregates, start, start, ids.size)
-    for (const id of ids) {
-      const slot = merged.slotOf(id)
-      for (const part of parts) {
-        const from = part.slots.get(id)
-        if (from !== none) merged.mergeSlot(slot, part, from, part.start)
-      }
-      this.#results.add(id, start, start + this.#w.sizeMs, merged, slot)
-    }
-  }
-
   /** Drops slices that no window will read or be updated by again. */
   #expire(): void {
-    while (this.#expiries.size > 0 && this.#expiries.minKey() <= this.#watermark) {
-      const slice = this.#expiries.pop()
-      for (const state of this.#slices.get(slice) ?? []) {
-        this.#counters.settled += state.rows()
-        for (let slot = 0; slot < state.slots.size; slot++) this.#keys.release(state.slots.ids[slot])
-        this.#spare = state
-      }
-      this.#slices.delete(slice)
-    }
+    this.#slices.expire((state) => {
+      this.#counters.settled += state.rows()
+      for (let slot = 0; slot < state.slots.size; slot++) this.#keys.release(state.slots.ids[slot])
+    })
     if (this.#current !== undefined && !this.#slices.has(this.#current.start)) this.#forgetCurrent()
   }
 
   barrier(out: OperatorOutput): void {
-    if (this.#o.allowedLatenessMs > 0) this.#emitChanged(this.#watermark, out)
+    if (this.#o.allowedLatenessMs > 0) this.#panes.emitChanged(this.#slices.watermark, out)
+    if (this.#early) this.#panes.emitEarly(this.#slices.watermark, out)
   }
 
   held(): number {
     let rows = 0
-    for (const states of this.#slices.values()) for (const state of states) rows += state.rows()
+    for (const state of this.#slices.all()) rows += state.rows()
     return rows
   }
 
   keys(): number {
     return this.#keys.size
+  }
+
+  bytes(): number {
+    let total = this.#keys.bytes()
+    for (const state of this.#slices.all()) total += state.bytes()
+    return total
+  }
+
+  snapshot(): SnapshotValue {
+    if (this.#sent !== undefined) throw new Error("a snapshot in the middle of an advance")
+    const keys = new KeysAtBarrier(this.#keys)
+    const slices = Array.from(this.#slices.all(), (state) => state.snapshot(keys))
+    return { watermark: encodeStored(this.#slices.watermark), keys: keys.stored(), slices }
+  }
+
+  restore(snapshots: ReadonlyArray<SnapshotValue>, isMine: (key: KeyTuple) => boolean): void {
+    for (const snapshot of snapshots) {
+      const { watermark, keys, slices } = snapshot as unknown as Stored
+      // First, since it says which windows a state still waits for. It is the same in all snapshots (C1).
+      this.#slices.watermark = decodeStored(watermark) as number
+      const ids = restoreKeys(keys, this.#keys, isMine)
+      for (const slice of slices) {
+        const from = slotsOfKeys(slice.keys, ids)
+        if (from.length === 0) continue
+        this.#slices.expected = from.length
+        const state = this.#stateOf(slice.start, slice.firstWindow)
+        state.restore(slice, from, ids)
+        this.#retain(state)
+      }
+    }
   }
 }

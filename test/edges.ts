@@ -73,5 +73,15 @@ export const edges: ReadonlyArray<Edge> = [
     file: "src/formats/parquetCodecs.ts",
     uses: ["node:zlib"],
     because: "decompresses Parquet pages, synchronously; what it makes depends on its input alone"
+  },
+  {
+    file: "src/monitor/HttpServer.ts",
+    uses: ["node:module"],
+    because: "opens the HTTP server itself, by Node's own module, loaded in the way that does not load its client too"
+  },
+  {
+    file: "src/monitor/unixSocket.ts",
+    uses: ["node:fs/promises", "node:net", "node:os", "process"],
+    because: "is the Unix socket itself: its folder, its owner, its rights; the rest of the control socket sees lines"
   }
 ]

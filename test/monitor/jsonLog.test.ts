@@ -57,13 +57,18 @@ describe("logs as JSON", () => {
     const hostile = { toJSON: () => Effect.runSync(Effect.die(new Error("no"))), __proto__: null }
     const lines = await logged(Effect.annotateLogs(Effect.logInfo(cycle, hostile, 10n, Symbol("s")), { cycle, n: NaN }))
     expect(lines).toHaveLength(1)
-    expect(logLine({ date: new Date(0), level: "Info", message: "m", more: { __proto__: 1, x: 1n } })).toContain('"x":"1"')
+    expect(logLine({ date: new Date(0), level: "Info", message: "m", more: { __proto__: 1, x: 1n } })).toContain(
+      '"x":"1"'
+    )
   })
 
   it("show no secret: neither redacted values nor what looks like one", async () => {
     const [line] = await logged(
       Effect.annotateLogs(
-        Effect.logError(Redacted.make("hunter2"), "Endpoint=sb://x.example/;SharedAccessKeyName=n;SharedAccessKey=c2VjcmV0="),
+        Effect.logError(
+          Redacted.make("hunter2"),
+          "Endpoint=sb://x.example/;SharedAccessKeyName=n;SharedAccessKey=c2VjcmV0="
+        ),
         { password: Redacted.make("hunter2"), url: "amqps://user:pa55word@host.example/hub" }
       )
     )

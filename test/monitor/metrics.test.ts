@@ -77,9 +77,7 @@ describe("metrics", () => {
     ]
     const ledger = { epoch: 1, operators, edges: [], sinks: [] }
     const text = await textAt(atMs, [stateOf("q", { ledger, epochs: [epoch(1, { ledger })] })])
-    expect(text).toContain(
-      'tidemark_rows_total{query="q",operator="win\\"dow\\n",disposition="dropped:__proto__"} 3\n'
-    )
+    expect(text).toContain('tidemark_rows_total{query="q",operator="win\\"dow\\n",disposition="dropped:__proto__"} 3\n')
   })
 
   it("queries that ended are gone, several stand side by side, and the application's own are there too", async () => {

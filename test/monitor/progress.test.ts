@@ -150,9 +150,7 @@ describe("a moment of a query", () => {
   })
 
   it("adds up the state of an operator's instances", () => {
-    expect(stateFactsOf(stateOf("q").status)).toEqual([
-      { operator: "window-1", keys: 12, bytes: 2_048, instances: 2 }
-    ])
+    expect(stateFactsOf(stateOf("q").status)).toEqual([{ operator: "window-1", keys: 12, bytes: 2_048, instances: 2 }])
     expect(stateFactsOf(undefined)).toEqual([])
   })
 })

@@ -161,7 +161,11 @@ export const enter = (registry: Registry, state: QueryState): Handmade => {
     Effect.sync(() => end(summary(state.name))),
     Deferred.await(ending)
   )
-  const stopWithSavepoint = (label: string) => Effect.andThen(Effect.sync(() => savepoints.push(label)), drain)
+  const stopWithSavepoint = (label: string) =>
+    Effect.andThen(
+      Effect.sync(() => savepoints.push(label)),
+      drain
+    )
   return { query: registry.add({ state, fiber, drain, stopWithSavepoint }), state, end, savepoints }
 }
 

@@ -90,9 +90,10 @@ const complain = (s: Session, subject: string, cause: Cause.Cause<unknown>, quer
 /** Says once where a query goes on and what it guarantees, when that is known. */
 const announce = (s: Session, handle: Handle): Effect.Effect<boolean> =>
   Effect.map(handle.progress, (progress) => {
-    const { name, runId, attempt, continued } = progress
+    const { name, runId, attempt, phase, continued } = progress
     if (s.announced.has(name)) return true
-    if (!(attempt > 0)) return false
+    // Where it goes on is known when its state has been read.
+    if (!(attempt > 0) || phase === "starting" || phase === "standby") return false
     s.announced.add(name)
     const about = { query: name, run: runId, ...(continued === undefined ? {} : { epoch: continued.epoch }) }
     if (!s.options.quiet) s.voice.say(headOf(progress), { ...about, more: { guarantee: progress.guarantee.delivery } })

@@ -4,6 +4,7 @@
 import { Cause, Effect, Exit, Fiber, Scheduler } from "effect"
 import { Checkpoint, Memory, Query, Trigger } from "tidemark"
 import { make as makeStore } from "../../src/connectors/memory/MemoryObjectStore.ts"
+import { LiveAttempts } from "../../src/checkpoint/LiveAttempts.ts"
 import { HostProcess, type ProcessFacts } from "../../src/checkpoint/Owner.ts"
 import type { Ledger, OperatorBalance } from "../../src/model/Ledger.ts"
 import type { Source } from "../../src/model/Source.ts"
@@ -144,14 +145,21 @@ const noLife: ProcessFacts = {
 }
 
 /** Runs one process of a job until it ends or is cut off; undefined when it was. */
-const runProcess = <A>(program: Effect.Effect<A, unknown>, cut: Cut | undefined, seed: number): Promise<A | undefined> =>
+const runProcess = <A>(
+  program: Effect.Effect<A, unknown>,
+  cut: Cut | undefined,
+  seed: number
+): Promise<A | undefined> =>
   new Promise((resolve, reject) => {
     let stop = (): void => resolve(undefined)
     const steps = cut === undefined || cut.how === "interrupt" ? Infinity : cut.afterSteps
     const scheduler = new SeededScheduler(seed, steps, () => stop())
     // Each process is another one, and the one before it is surely gone.
     const own = Effect.map(noLife.self, (self) => ({ ...self, pid: 100 + (seed % 1_000_000) }))
-    const ready = Effect.provideService(program, HostProcess, { ...noLife, self: own })
+    const ready = program.pipe(
+      Effect.provideService(HostProcess, { ...noLife, self: own }),
+      Effect.provideService(LiveAttempts, new Map())
+    )
     const fiber = Effect.runFork(ready, { scheduler })
     fiber.addObserver((exit) => {
       if (Exit.isSuccess(exit)) resolve(exit.value)
@@ -169,7 +177,11 @@ const runProcess = <A>(program: Effect.Effect<A, unknown>, cut: Cut | undefined,
   })
 
 /** Runs a job in process after process on one checkpoint store, each but the last cut off, to the end of its input. */
-export const runWithCuts = async (job: Job, manner: Manner, cuts: ReadonlyArray<Cut>): Promise<Run & { continued: number }> => {
+export const runWithCuts = async (
+  job: Job,
+  manner: Manner,
+  cuts: ReadonlyArray<Cut>
+): Promise<Run & { continued: number }> => {
   const sinks = { results: Memory.sink(), late: Memory.sink(), dedupeLate: Memory.sink() }
   const store = Checkpoint.layer(makeStore())
   let continued = 0
@@ -182,7 +194,7 @@ export const runWithCuts = async (job: Job, manner: Manner, cuts: ReadonlyArray<
         name: "job",
         chunkRows: cut?.chunkRows ?? manner.chunkRows,
         parallelism: cut?.parallelism ?? manner.parallelism,
-        trigger: Trigger.every(manner.epochMs)
+        trigger: Trigger.asFastAsPossible({ maxEvents: 1 + (manner.order % 5) })
       })
       yield* handle.await
       if (handle.state.continued !== undefined) continued++

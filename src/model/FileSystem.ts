@@ -9,7 +9,15 @@ import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 
 /** What went wrong, as far as a caller acts on it. */
-export type FileErrorCode = "NotFound" | "Exists" | "NotDirectory" | "IsDirectory" | "Denied" | "NoSpace" | "Other"
+export type FileErrorCode =
+  | "NotFound"
+  | "Exists"
+  | "NotDirectory"
+  | "IsDirectory"
+  | "NotEmpty"
+  | "Denied"
+  | "NoSpace"
+  | "Other"
 
 /** A call to the file system failed. The message names the call, the path and the system's own code. */
 export class FileError extends Data.TaggedError("FileError")<{
@@ -59,6 +67,8 @@ export interface FileSystem {
   readonly readDirectory: (path: string) => Effect.Effect<ReadonlyArray<FolderEntry>, FileError>
   /** Makes one folder, in one that exists; `Exists` when there is something. */
   readonly makeDirectory: (path: string) => Effect.Effect<void, FileError>
+  /** Takes a folder away that is empty; `NotEmpty` when it is not. */
+  readonly removeDirectory: (path: string) => Effect.Effect<void, FileError>
   /** Makes the names in a folder durable. */
   readonly syncDirectory: (path: string) => Effect.Effect<void, FileError>
   /** A second name for a file; `Exists` when the name is taken. */

@@ -18,6 +18,7 @@ const codes: { readonly [code: string]: FileErrorCode } = {
   EEXIST: "Exists",
   ENOTDIR: "NotDirectory",
   EISDIR: "IsDirectory",
+  ENOTEMPTY: "NotEmpty",
   EACCES: "Denied",
   EPERM: "Denied",
   EROFS: "Denied",
@@ -81,16 +82,19 @@ const openFile = (handle: fs.FileHandle, path: string): OpenFile => {
   }
 }
 
-const folderEntry = async (
-  folder: string,
-  entry: { name: string; isFile(): boolean; isDirectory(): boolean; isSymbolicLink(): boolean }
-): Promise<FolderEntry> => {
-  if (entry.isFile()) return { name: entry.name, kind: "file" }
-  if (entry.isDirectory()) return { name: entry.name, kind: "directory" }
-  if (!entry.isSymbolicLink()) return { name: entry.name, kind: "other" }
-  // Links to folders are not followed: they can go round in circles.
-  const target = await fs.stat(`${folder}/${entry.name}`).catch(() => undefined)
-  return { name: entry.name, kind: target?.isFile() === true ? "file" : "other" }
+const kindOf = (entry: { isFile(): boolean; isDirectory(): boolean }): FolderEntry["kind"] =>
+  entry.isFile() ? "file" : entry.isDirectory() ? "directory" : "other"
+
+const readFolder = async (folder: string): Promise<ReadonlyArray<FolderEntry>> => {
+  const entries = await fs.readdir(folder, { withFileTypes: true })
+  const out = entries.map((entry): FolderEntry => ({ name: entry.name, kind: kindOf(entry) }))
+  for (let i = 0; i < entries.length; i++) {
+    if (!entries[i].isSymbolicLink()) continue
+    const target = await fs.stat(`${folder}/${entries[i].name}`).catch(() => undefined)
+    // Links to folders are not followed: they can go round in circles.
+    out[i] = { name: entries[i].name, kind: target?.isFile() === true ? "file" : "other" }
+  }
+  return out
 }
 
 const syncDirectory = async (path: string): Promise<void> => {
@@ -114,12 +118,9 @@ export const nodeFileSystem: FileSystem = {
       attempt("stat", path, () => fs.stat(path)),
       infoOf
     ),
-  readDirectory: (path) =>
-    attempt("list", path, async () => {
-      const entries = await fs.readdir(path, { withFileTypes: true })
-      return Promise.all(entries.map((entry) => folderEntry(path, entry)))
-    }),
+  readDirectory: (path) => attempt("list", path, () => readFolder(path)),
   makeDirectory: (path) => attempt("mkdir", path, () => fs.mkdir(path)),
+  removeDirectory: (path) => attempt("rmdir", path, () => fs.rmdir(path)),
   syncDirectory: (path) => attempt("fsync", path, () => syncDirectory(path)),
   link: (existing, name) => attempt("link", name, () => fs.link(existing, name)),
   rename: (from, to) => attempt("rename", to, () => fs.rename(from, to)),

@@ -49,6 +49,12 @@ const watermarkOf = (progress: QueryProgress, nowMs: number): string => {
   return `watermark ${behind >= 0 && behind < liveMs ? `${span(behind)} behind` : instant(watermark)}`
 }
 
+const phases: { readonly [phase: string]: string } = {
+  starting: "starting",
+  standby: "standing by: another process runs it",
+  restarting: "restarting"
+}
+
 /** One line for one query. `width`: of the longest name. */
 export const progressLine = (progress: QueryProgress, rate: number, nowMs: number, width: number): string => {
   const late = lateRows(progress)
@@ -59,9 +65,11 @@ export const progressLine = (progress: QueryProgress, rate: number, nowMs: numbe
     `${count(Math.round(rate))} rows/s`,
     `epoch ${count(progress.epoch)}`,
     watermarkOf(progress, nowMs),
+    Object.hasOwn(phases, progress.phase) ? phases[progress.phase] : "",
     late > 0 ? `late ${count(late)}` : "",
     dead > 0 ? `dead ${count(dead)}` : "",
-    progress.restarts > 0 ? many(progress.restarts, "restart") : ""
+    progress.restarts > 0 ? many(progress.restarts, "restart") : "",
+    progress.checkpoint.givenUp > 0 ? `checkpoints given up ${count(progress.checkpoint.givenUp)}` : ""
   ]
   return parts.filter((part) => part !== "").join("  ")
 }

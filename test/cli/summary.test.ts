@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest"
 import type { QueryProgress } from "../../src/actors/Progress.ts"
 import type { OperatorBalance } from "../../src/model/Ledger.ts"
+import { headOf } from "../../src/cli/head.ts"
 import { makeRateWindow, progressLine } from "../../src/cli/progressLine.ts"
 import { type Outcome, summaryJson, summaryLines } from "../../src/cli/summary.ts"
 
@@ -40,6 +41,14 @@ const partition = (
 
 const progress: QueryProgress = {
   name: "by-category",
+  id: "a1",
+  runId: "b2",
+  phase: "running",
+  attempt: 1,
+  continued: undefined,
+  guarantee: { delivery: "exactly-once", because: [] },
+  lastFailure: undefined,
+  checkpoint: { givenUp: 0, why: undefined, atMs: now },
   epoch: 31,
   restarts: 0,
   rowsIn: 48_391,
@@ -95,7 +104,7 @@ const outcome: Outcome = {
 describe("the summary", () => {
   it("shows the balance of each operator over its partitions, in the order of the plan (L1, L2)", () => {
     expect(summaryLines(outcome, false)).toEqual([
-      "by-category  all input read: 48,391 rows in 2.3 s (21,040 rows/s), 31 epochs",
+      "by-category  all input read: 48,391 rows in 2.3 s (21,040 rows/s), epoch 31",
       "  source files in  in 48,391 = forwarded 48,210 + duplicate 49 + dead 109 + dropped as __proto__ 23",
       "  window-1         in 48,210 = settled 47,002 + held 1,111 + late 97 (3 of them late for some of their windows)",
       "  output           in 145 = written 145",
@@ -131,13 +140,45 @@ describe("the summary", () => {
   })
 
   it.each([
-    [
-      "drained",
-      "1,111 rows are in windows still open, which were not emitted. The next run reads its input from the start."
-    ],
-    ["failed", "What came after the last epoch is not in the results."]
+    ["drained", "The next run goes on from epoch 31. 1,111 rows are in state that is kept."],
+    ["failed", "What came after epoch 31 is not in the results yet: the next run goes on from there."]
   ] as const)("%s: says what is not in the results", (ended, remark) => {
     expect(summaryLines({ ...outcome, ended }, false).at(-1)).toBe(`  ${remark}`)
+  })
+})
+
+describe("the head of a run", () => {
+  const record = (partition: string, position: string | undefined, rows: number) => ({
+    operator: "source files in",
+    partition,
+    position,
+    rows,
+    watermarks: {}
+  })
+  const readers = [record("0", "17", 17), record("1", undefined, 0), record("2", "4\n2", 1_042)]
+
+  it("says what a query guarantees", () => {
+    expect(headOf(progress)).toBe("by-category: exactly once")
+    const because = [{ connector: "terminal", why: "may show rows again after a crash" }]
+    expect(headOf({ ...progress, guarantee: { delivery: "at-least-once", because } })).toBe(
+      "by-category: at least once: terminal may show rows again after a crash"
+    )
+  })
+
+  it("says from where a query goes on that was started again", () => {
+    expect(headOf({ ...progress, continued: { epoch: 1_012, readers } })).toBe(
+      "by-category goes on from epoch 1,012: source files in 0 at 17 (row 17), source files in 2 at 4 2 (row 1,042); exactly once"
+    )
+    const outcome31 = { ...outcome, progress: { ...progress, continued: { epoch: 12, readers } } }
+    expect(summaryLines(outcome31, false)[0]).toContain("epoch 31 (went on from 12)")
+    expect(JSON.parse(summaryJson(outcome31))).toMatchObject({ continuedFrom: 12, guarantee: "exactly-once" })
+  })
+
+  it("of many partitions says the first, and how many more there are", () => {
+    const many = Array.from({ length: 20 }, (_, i) => record(String(i), "x".repeat(100), i))
+    const said = headOf({ ...progress, continued: { epoch: 1, readers: many } })
+    expect(said).toContain(" and 16 more partitions; exactly once")
+    expect(said.length).toBeLessThan(500)
   })
 })
 
@@ -163,6 +204,12 @@ describe("the progress line", () => {
     ["that all was read", [partition(now, { ended: true })], "input read"]
   ])("shows %s", (_, partitions, says) => {
     expect(line({ partitions })).toContain(`epoch 31  ${says}  late`)
+  })
+
+  it("says when a query stands by, restarts, or gives up checkpoints", () => {
+    expect(line({ phase: "standby" })).toContain("  standing by: another process runs it  ")
+    expect(line({ phase: "restarting", restarts: 2 })).toContain("  restarting  late 97  dead 132  2 restarts")
+    expect(line({ checkpoint: { givenUp: 2, why: "full", atMs: undefined } })).toMatch(/ {2}checkpoints given up 2$/)
   })
 
   it("says nothing of event time where there is none", () => {

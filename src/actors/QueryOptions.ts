@@ -24,7 +24,10 @@ export interface QueryOptions<in E = never, out SR = never> {
    * goes on where it stopped.
    */
   readonly name: string
-  /** When and how often to restart after a failure; default: not at all. A restart goes on from the last checkpoint. */
+  /**
+   * When and how often to restart after a failure; default: not at all. A restart goes on from the last checkpoint. The
+   * schedule begins anew once an epoch has been committed.
+   */
   readonly restart?: Schedule.Schedule<unknown, E | QueryError, never, SR>
   /** At most this many restarts in this time, whatever the schedule says; default 10 in 1 minute. */
   readonly restartLimit?: { readonly restarts: number; readonly within: Duration.Input }

@@ -182,7 +182,8 @@ const restarting = (
   if (schedule === undefined) return attempt
   const times: Array<number> = []
   return Effect.gen(function* () {
-    const step = yield* Schedule.toStep(schedule)
+    let step = yield* Schedule.toStep(schedule)
+    let since = state.ledger.epoch
     for (;;) {
       const exit = yield* Effect.exit(attempt)
       if (exit._tag === "Success") return exit.value
@@ -195,6 +196,9 @@ const restarting = (
       while (times.length > 0 && now - times[0] > settings.restartsWithinMs) times.shift()
       times.push(now)
       if (times.length > settings.restartsMax) return yield* Effect.failCause(exit.cause)
+      // An attempt that brought the query on is not counted with those before it.
+      if (state.ledger.epoch > since) step = yield* Schedule.toStep(schedule)
+      since = state.ledger.epoch
       const next = yield* Effect.exit(step(now, error.value))
       if (next._tag === "Failure") return yield* Effect.failCause(exit.cause)
       state.restarts++

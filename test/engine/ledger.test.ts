@@ -227,7 +227,7 @@ describe("L4: an imbalance stops the query before anything of the epoch is commi
     const error = await errorOf(runQuery(query, { trigger: Trigger.every("1 hour") }))
     expect(error).toBeInstanceOf(QueryError)
     expect(error).toMatchObject({ reason: "LedgerImbalance", query: "q" })
-    expect((error as QueryError).message).toContain(`ledger of q at epoch 1: ${where}`)
+    expect((error as QueryError).message).toContain(`ledger of q at epoch 2: ${where}`)
     expect(await run(out.rows)).toEqual([])
   }
 

@@ -214,10 +214,11 @@ describe("A5: epochs", () => {
         yield* input.push("0", words("a"))
         yield* until(
           "an epoch",
-          Effect.map(query.progress, (p) => p.epoch === 1)
+          Effect.map(query.progress, (p) => p.epoch > 0)
         )
+        const { epoch } = yield* query.progress
         yield* Effect.sleep("20 millis")
-        expect((yield* query.progress).epoch).toBe(1)
+        expect((yield* query.progress).epoch).toBe(epoch)
         yield* query.drain
       })
     ))

@@ -96,6 +96,14 @@ const rules = new Map<string, Rule>([
   ["writer", rule(false, called("writer"), "its sink knows what is committed by that name")],
   ["mode", rule(true, called("mode"), "what the sink holds, and what waits to be committed, is of the old mode")],
   ["keepMs", rule(false, called("keep", spanWords), "rows that have left the table do not come back")],
+  [
+    "ttl",
+    rule(
+      false,
+      called("a time to live of", spanWords),
+      "states live as long as the new one says, those that ended stay ended"
+    )
+  ],
   ["version", rule(false, called("version"), "what its functions mean has changed")]
 ])
 

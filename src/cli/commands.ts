@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type Address, parseAddress } from "../monitor/Address.ts"
 import { durationFlag } from "./durationFlag.ts"
+import { offlineCommands } from "./offlineCommands.ts"
 import { queriesCommand } from "./queriesCommand.ts"
 
 const addressOf = (text: string): Address => {
@@ -183,5 +184,5 @@ export const tidemark = Command.make("tidemark").pipe(
   Command.withDescription(
     indented(["Stream processing for TypeScript that never loses an event without saying so.", "", ...exitCodes])
   ),
-  Command.withSubcommands([run, queriesCommand, generate])
+  Command.withSubcommands([run, ...offlineCommands, queriesCommand, generate])
 )

@@ -1,0 +1,142 @@
+/** The commands that look at checkpoints on disk, and their options: `plan`, `state` and `reset`. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+
+const indented = (lines: ReadonlyArray<string>): string => lines.join("\n  ")
+
+const checkpoint = Flag.String("checkpoint").pipe(
+  Flag.withMetavar("DIR"),
+  Flag.withDescription("where the queries keep their checkpoints; default ./.tidemark"),
+  Flag.withDefault("./.tidemark")
+)
+
+const json = Flag.Boolean("json").pipe(Flag.withDescription("lines of JSON instead of text"), Flag.withDefault(false))
+
+const name = Argument.String("NAME").pipe(Argument.withDescription("a query"))
+
+const plan = Command.make(
+  "plan",
+  {
+    file: Argument.String("FILE").pipe(Argument.withDescription("a file that exports a job by default, as for run")),
+    checkpoint,
+    accept: Flag.String("accept").pipe(
+      Flag.withMetavar("OPERATOR"),
+      Flag.withDescription("a change that is meant, by the operator's name; as often as needed"),
+      Flag.atLeast(0)
+    ),
+    json,
+    verbose: Flag.Boolean("verbose").pipe(Flag.withDescription("stacks with errors"), Flag.withDefault(false))
+  },
+  (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./plan.ts")),
+      (module) => module.plan(options)
+    )
+).pipe(
+  Command.withDescription(
+    indented([
+      "Compares the plan of each query of a job with the one its checkpoint was written by, operator by operator:",
+      "",
+      "  keep      goes on with what the checkpoint holds",
+      "  migrate   goes on, by the operator's own function from the old form of its state",
+      "  new, gone begins here, or is not there any more; nothing that stays depends on it",
+      "  refuse    would change what results mean: the query does not start",
+      "  accepted  the same, but accepted by --accept or by acceptPlanChanges in the job",
+      "",
+      'Functions cannot be compared: EventStream.named("...", { version: "2" }) says when they mean something else.',
+      "Reads only; the queries may be running.",
+      "",
+      "Exit codes: 0 every query would start; 1 one would not, or the job or a checkpoint cannot be read; 2 wrong usage."
+    ])
+  ),
+  Command.withShortDescription("what a change of a job means for its checkpoint"),
+  Command.withExamples([{ command: "tidemark plan job.ts" }])
+)
+
+const state = Command.make(
+  "state",
+  {
+    name,
+    checkpoint,
+    at: Flag.Int("at").pipe(
+      Flag.withMetavar("EPOCH"),
+      Flag.withDescription("an epoch that is still kept; default the last"),
+      Flag.optional
+    ),
+    operator: Flag.String("operator").pipe(Flag.withDescription("only this operator"), Flag.optional),
+    file: Flag.String("file").pipe(
+      Flag.withMetavar("FILE"),
+      Flag.withDescription("the job of the query: its aggregates say what they hold"),
+      Flag.optional
+    ),
+    limit: Flag.Int("limit").pipe(
+      Flag.withDescription("rows of each operator at most; default 20, with --json all"),
+      Flag.optional
+    ),
+    json
+  },
+  (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./state.ts")),
+      (module) =>
+        module.state({
+          ...options,
+          at: Option.getOrUndefined(options.at),
+          operator: Option.getOrUndefined(options.operator),
+          file: Option.getOrUndefined(options.file),
+          limit: Option.getOrUndefined(options.limit)
+        })
+    )
+).pipe(
+  Command.withDescription(
+    indented([
+      "Shows what the operators of a query held at its last epoch, or at an earlier one that is still kept: a row for",
+      "each key and window, with the rows counted into it. With --file, the job of the query, also what its aggregates",
+      "come to so far; without it, what their columns hold.",
+      "",
+      "Reads the checkpoint only; the query may be running, and is not disturbed.",
+      "",
+      "Exit codes: 0 shown; 1 no such query, epoch or operator, or a checkpoint that cannot be read; 2 wrong usage."
+    ])
+  ),
+  Command.withShortDescription("what a query holds, as a table"),
+  Command.withExamples([
+    { command: "tidemark state transactions" },
+    { command: "tidemark state transactions --at 31 --operator window-1 --file job.ts" }
+  ])
+)
+
+const reset = Command.make(
+  "reset",
+  {
+    name,
+    checkpoint,
+    yes: Flag.Boolean("yes").pipe(
+      Flag.withDescription("do it; without it, only what would be forgotten is said"),
+      Flag.withDefault(false)
+    )
+  },
+  (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./reset.ts")),
+      (module) => module.reset(options)
+    )
+).pipe(
+  Command.withDescription(
+    indented([
+      "Forgets the checkpoint of a query: where it stood in its input, and what its operators held. Started again, it",
+      "begins anew. What its sinks have written stays, and so do dead letters and savepoints.",
+      "",
+      "Exit codes: 0 forgotten; 1 no such query, one that is running, or a checkpoint that cannot be taken away;",
+      "2 wrong usage, or --yes is missing."
+    ])
+  ),
+  Command.withShortDescription("forget a query's checkpoint"),
+  Command.withExamples([{ command: "tidemark reset transactions --yes" }])
+)
+
+/** The commands. */
+export const offlineCommands = [plan, state, reset] as const

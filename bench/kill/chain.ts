@@ -7,7 +7,7 @@ import { type Copy, chainPrefix, numberOfName } from "../../src/checkpoint/names
 import { imbalances } from "../../src/model/Ledger.ts"
 import type { Seen } from "./parts.ts"
 
-/** The newest manifest of which both copies are there: sinks may have committed its epoch, and no later one. */
+/** One manifest. */
 export interface ChainFacts {
   readonly number: number
   /** The last data epoch; 0 before the first. */
@@ -19,6 +19,12 @@ export interface ChainFacts {
   /** Rows read, and whether the ledger is balanced. */
   readonly rows: number
   readonly balanced: boolean
+}
+
+/** The newest manifest of which both copies are there: sinks may have committed its epoch, and no later one. */
+export interface Chain extends ChainFacts {
+  /** The newest of which one copy is there: what comes next either adopts it, or makes it void. */
+  readonly newest: ChainFacts
 }
 
 const query = "flights"
@@ -43,16 +49,21 @@ const manifests = function* (folder: string, copy: Copy): Generator<Manifest> {
   }
 }
 
+const factsOf = ({ number, epoch, ended, attempt, owner, ledger, readers }: Manifest): ChainFacts => {
+  const rows = readers.reduce((n, reader) => n + reader.rows, 0)
+  return { number, epoch, ended, attempt, pid: owner.pid, rows, balanced: imbalances(ledger).length === 0 }
+}
+
 /** Reads it; none before the first takeover. */
-export const chainOf = (folder: string): ChainFacts | undefined => {
+export const chainOf = (folder: string): Chain | undefined => {
   const copies = manifests(folder, "copy")
   let copy = copies.next()
+  let newest: Manifest | undefined
   for (const primary of manifests(folder, "primary")) {
+    newest ??= primary
     while (copy.done !== true && copy.value.number > primary.number) copy = copies.next()
     if (copy.done === true || copy.value.number !== primary.number) continue
-    const { number, epoch, ended, attempt, owner, ledger, readers } = primary
-    const rows = readers.reduce((n, reader) => n + reader.rows, 0)
-    return { number, epoch, ended, attempt, pid: owner.pid, rows, balanced: imbalances(ledger).length === 0 }
+    return { ...factsOf(primary), newest: factsOf(newest) }
   }
   return undefined
 }

@@ -3,7 +3,7 @@
  * second takes over; the first is woken. Never do both commit; the one that lost says who won, with an exit code of its own.
  */
 import { mkdirSync } from "node:fs"
-import { chainOf, type ChainFacts, newestPart } from "./chain.ts"
+import { type Chain, chainOf, newestPart } from "./chain.ts"
 import { conclude as conclusion, type Expected, type History, lookAt } from "./history.ts"
 import { changed, compare } from "./parts.ts"
 import { type Ended, isFrozen, pause, type Running, start, type StartOptions, until } from "./process.ts"
@@ -67,7 +67,7 @@ const duel = async (options: StartOptions, expected: Expected, random: Seeded): 
   const owned = before !== undefined && before.pid === first.pid && before.ended === undefined && isFrozen(first.pid)
   const second = start(options)
   const began = performance.now()
-  const tookOver = (facts: ChainFacts | undefined): boolean => facts?.pid === second.pid
+  const tookOver = (facts: Chain | undefined): boolean => facts?.pid === second.pid
   await until(() => second.hasEnded() || tookOver(chainOf(folder)), patienceMs, 20)
   const takeoverMs = performance.now() - began
   if (owned && !tookOver(chainOf(folder))) problems.push(`the second process did not take over: ${second.said()}`)

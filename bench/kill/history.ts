@@ -4,17 +4,18 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { chainOf, type ChainFacts, newestPart } from "./chain.ts"
+import { type Chain, type ChainFacts, chainOf, newestPart } from "./chain.ts"
 import { changed, compare, look, type Seen, type Wrong } from "./parts.ts"
-import { type Ended, start, type StartOptions } from "./process.ts"
+import { type Ended, start, type StartOptions, until } from "./process.ts"
 
 /** What is done to one process. */
 export interface Step {
   readonly parallelism: number
   /** `TIDEMARK_FAILPOINT`: a step of it to be killed at. */
   readonly failpoint?: string
-  /** Or the moment, ms after its start. */
+  /** Or the moment, ms after its start, or after it has made a checkpoint. */
   readonly afterMs?: number
+  readonly from?: "start" | "checkpoint"
   readonly signal: "SIGKILL" | "SIGTERM"
 }
 
@@ -30,8 +31,8 @@ export interface StepResult {
   /** Rows in state, by the ledger that it printed; 0 when it did not get to that. */
   readonly held: number
   /** The newest checkpoint before and after. */
-  readonly before: ChainFacts | undefined
-  readonly after: ChainFacts | undefined
+  readonly before: Chain | undefined
+  readonly after: Chain | undefined
 }
 
 /** What an undisturbed run leaves. */
@@ -39,6 +40,7 @@ export interface Expected {
   readonly seen: Seen
   /** Operators and sinks of the ledger, as text. */
   readonly ledger: string
+  /** Rows that its readers count in the end. */
   readonly rows: number
   /** Failpoints it passed, in order, as `name:side`. */
   readonly passed: ReadonlyArray<string>
@@ -68,7 +70,7 @@ const leftovers = (folder: string): ReadonlyArray<string> =>
   readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => {
     const name = path.slice(path.lastIndexOf("/") + 1)
     if (/\/\.staged\//.test(path)) return !/_epoch_\d+_[0-9a-f]{8}$/.test(name)
-    return name.startsWith(".") && name !== ".staged" && name !== ".tidemark"
+    return name.startsWith(".") && name !== ".staged" && name !== ".tidemark" && !name.startsWith(".tmp-")
   })
 
 interface Summary {
@@ -105,7 +107,8 @@ export const undisturbed = async (options: StartOptions): Promise<Expected> => {
     throw new Error(`the undisturbed run ended with ${ended.code ?? ended.signal}:\n${ended.stderr}`)
   if (!summary.balanced) throw new Error(`the ledger of the undisturbed run is not balanced: ${ended.stdout}`)
   const seen = lookAt(options.folder)
-  return { seen, ledger: ledgerText(summary), rows: summary.rows, passed: linesOf(log), tookMs: ended.tookMs }
+  const rows = chainOf(options.folder)?.rows ?? 0
+  return { seen, ledger: ledgerText(summary), rows, passed: linesOf(log), tookMs: ended.tookMs }
 }
 
 /** What a process says of where it goes on: the epoch, and how many rows it counts as read; none: it says nothing. */
@@ -137,6 +140,9 @@ const runStep = async (options: StartOptions, step: Step | undefined): Promise<S
       signalledAt = performance.now()
       process.kill(signal)
     }
+    const epoch = chainOf(options.folder)?.epoch ?? 0
+    const made = (): boolean => process.hasEnded() || (chainOf(options.folder)?.epoch ?? 0) > epoch
+    if (step.from === "checkpoint") await until(made, patienceMs, 10)
     timers.push(setTimeout(send, step.afterMs))
   }
   const ended = await process.ended
@@ -166,7 +172,7 @@ export const runHistory = async (
   const steps: Array<StepResult> = []
   const problems: Array<string> = []
   let seen = lookAt(folder)
-  let before: ChainFacts | undefined
+  let before: Chain | undefined
   for (;;) {
     const step = next(steps.at(-1))
     const which = `process ${steps.length + 1}`
@@ -191,7 +197,9 @@ export const runHistory = async (
     const expectedFrom = before === undefined || before.epoch === 0 ? undefined : before
     if (ended.code === 0 && !unheard(result) && expectedFrom !== undefined && from === undefined)
       problems.push(`${which} does not say that it goes on from epoch ${expectedFrom.epoch}: ${ended.stderr}`)
-    if (from !== undefined && (from.epoch !== expectedFrom?.epoch || from.rows !== expectedFrom.rows))
+    const isFrom = (facts: ChainFacts | undefined): boolean =>
+      from?.epoch === facts?.epoch && from?.rows === facts?.rows
+    if (from !== undefined && !isFrom(before) && !isFrom(before?.newest))
       problems.push(
         `${which} says that it goes on from epoch ${from.epoch}, row ${from.rows}; the checkpoint was at ${expectedFrom?.epoch ?? 0}, row ${expectedFrom?.rows ?? 0}`
       )

@@ -28,8 +28,7 @@ const flights = Files.source({
       origin: Schema.String,
       destination: Schema.String
     })
-  ),
-  deadLetters: Files.jsonLines("./out/dead")
+  )
 })
 
 /** The same rows, a few at a time. */

@@ -42,8 +42,9 @@ const stepsOf = (random: Seeded, targets: Targets, lifeMs: number) => {
     if (left-- <= 0) return undefined
     const failpoint = first ? undefined : targets.next(random)
     if (failpoint !== undefined) return { parallelism: 1, failpoint, signal: "SIGKILL" }
-    const share = first ? 0.4 + random.below(30) / 100 : 0.15 + random.below(60) / 100
-    return { parallelism: 1, afterMs: Math.round(lifeMs * share), signal: "SIGKILL" }
+    if (first || random.below(2) === 0)
+      return { parallelism: 1, afterMs: random.below(100), from: "checkpoint", signal: "SIGKILL" }
+    return { parallelism: 1, afterMs: Math.round(lifeMs * (0.1 + random.below(40) / 100)), signal: "SIGKILL" }
   }
 }
 

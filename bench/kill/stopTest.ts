@@ -52,7 +52,7 @@ export const stopTest = async (test: StopTest): Promise<StopTestResult> => {
         if (last.held > 0) withOpenWindows++
       } else if (last !== undefined) outside++
       if (stops >= test.stops || left-- <= 0) return undefined
-      return { parallelism: 1, afterMs: Math.round(expected.tookMs * (0.15 + own.below(70) / 100)), signal: "SIGTERM" }
+      return { parallelism: 1, afterMs: Math.round(expected.tookMs * (0.1 + own.below(60) / 100)), signal: "SIGTERM" }
     })
     tally.add(history)
     if (n % 10 === 0) test.say(`${stops} stops, the slowest took ${Math.round(slowestMs)} ms`)

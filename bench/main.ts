@@ -26,7 +26,9 @@ const usage = (problem: string): never => {
 /** `1s` is what people type; the rest of the program says `1 second`. */
 const intervalMs = (text: string): number => {
   const problems: Array<{ readonly fix: string }> = []
-  const ms = durationMs("--checkpoint", text.replace(/^([0-9.]+)s$/, "$1 seconds"), problems as never, { min: 1 })
+  const ms = durationMs("--checkpoint", text.replace(/^([0-9.]+)s$/, "$1 seconds") as never, problems as never, {
+    min: 1
+  })
   return problems.length === 0 ? ms : usage(`--checkpoint ${text} is no duration`)
 }
 const withFolder = async <A>(use: (folder: string) => Promise<A>): Promise<A> => {

@@ -39,7 +39,7 @@ export interface EpochsOptions {
 type Align = Effect.Effect<ReadonlyArray<Report>, unknown>
 
 /** Adds up what the tasks of one epoch reported. */
-export const ledgerOf = (epoch: number, reports: Iterable<Report>): Ledger => {
+export const ledgerOf = (epoch: number, reports: Iterable<Pick<Report, "operators" | "edges" | "sink">>): Ledger => {
   const operators = new Map<string, OperatorBalance>()
   const edges: Array<Ledger["edges"][number]> = []
   const sinks: Array<Ledger["sinks"][number]> = []

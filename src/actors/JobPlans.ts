@@ -76,15 +76,12 @@ export const shareSourcesOfJob = (
       for (const source of own) readers.set(source, (readers.get(source) ?? 0) + 1)
     }
     const shared = new Map<AnySource, AnySource>()
-    for (const [source, count] of readers)
-      if (count > 1) shared.set(source, yield* shareSource(source as ReadySource))
+    for (const [source, count] of readers) if (count > 1) shared.set(source, yield* shareSource(source as ReadySource))
     if (shared.size === 0) return queries
-    return queries.map(
-      ([name, pipeline]): NamedPipeline => [
-        name,
-        isPipeline(pipeline) ? pipelineOf(withSources(pipeline.plan, shared)) : pipeline
-      ]
-    )
+    return queries.map(([name, pipeline]): NamedPipeline => [
+      name,
+      isPipeline(pipeline) ? pipelineOf(withSources(pipeline.plan, shared)) : pipeline
+    ])
   })
 
 /** The same plan with other sources. Nodes above none of them are the same; a node used twice stays one node. */

@@ -234,7 +234,7 @@ describe("T13: rows, watermarks and barriers keep their order on the way out", (
   const sender = (...follows: ReadonlyArray<{ watermark: number }>) => {
     const inbox = new Inbox()
     const out = new OutEdge(inbox.add("a"))
-    const task = new Task("q", "t", { source: () => "s", partition: () => "p" })
+    const task = new Task("q", "t", { source: () => "s", partition: () => "p", failed: () => undefined })
     task.out.push(out)
     for (const source of follows) out.follow(source)
     const sent = async (): Promise<ReadonlyArray<string>> => {

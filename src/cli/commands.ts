@@ -47,6 +47,13 @@ const run = Command.make(
       Flag.withDescription("how long a stop may take; default: what the job says, else 30s"),
       Flag.optional
     ),
+    accept: Flag.String("accept").pipe(
+      Flag.withMetavar("OPERATOR"),
+      Flag.withDescription(
+        "a change of plan that is meant, by the operator's name (tidemark plan); as often as needed"
+      ),
+      Flag.atLeast(0)
+    ),
     quiet: Flag.Boolean("quiet").pipe(
       Flag.withAlias("q"),
       Flag.withDescription("no progress, only the summary"),
@@ -80,6 +87,7 @@ const run = Command.make(
           forMs: Option.getOrUndefined(options.for),
           checkpoint: options.checkpoint,
           drainTimeoutMs: Option.getOrUndefined(options.drainTimeout),
+          accept: options.accept,
           quiet: options.quiet,
           json: options.json,
           verbose: options.verbose,

@@ -48,11 +48,11 @@ const sinksOf = ({ plan }: Manifest): ReadonlyArray<string> => [
 /** What stays, as sentences. */
 const remains = (manifest: Manifest | undefined): ReadonlyArray<string> => {
   const sinks = manifest === undefined ? [] : sinksOf(manifest)
-  const named = sinks.length === 0 ? "its sinks have" : `${sinks.join(", ")} ${sinks.length === 1 ? "has" : "have"}`
+  const places = sinks.length === 0 ? "its sinks" : sinks.join(", ")
   return [
-    `what ${named} stays, and the query writes those rows again when it begins anew;`,
-    "a file sink refuses to begin beside the output of before, unless that is moved away or it has startOver: true;",
-    "dead letters and savepoints stay too"
+    `what it wrote to ${places} stays: begun anew, it writes those rows again;`,
+    "a file sink refuses to begin beside that, until it is moved away or the sink has startOver: true;",
+    "dead letters and savepoints stay as well"
   ]
 }
 

@@ -38,6 +38,8 @@ export interface RunOptions {
   readonly checkpoint: string
   /** Absent: what the job says, else the engine's default. */
   readonly drainTimeoutMs: number | undefined
+  /** Operators whose change of plan is meant, beside those that the job names (C8). */
+  readonly accept: ReadonlyArray<string>
   readonly quiet: boolean
   readonly json: boolean
   readonly verbose: boolean
@@ -74,9 +76,13 @@ interface Session {
   readonly announced: Set<string>
 }
 
-const withDrainTimeout = (job: AnyJob, drainTimeoutMs: number | undefined): AnyJob => {
-  if (drainTimeoutMs === undefined) return job
-  return withOptions(job, { drainTimeout: Duration.millis(drainTimeoutMs) })
+/** The job, with what the command line says of its options. */
+const withFlags = (job: AnyJob, { drainTimeoutMs, accept }: RunOptions): AnyJob => {
+  const own = settingsOf({ ...job[JobTypeId].options, name: "any" }, []).accepted
+  return withOptions(job, {
+    ...(drainTimeoutMs === undefined ? {} : { drainTimeout: Duration.millis(drainTimeoutMs) }),
+    ...(accept.length === 0 ? {} : { acceptPlanChanges: [...own, ...accept] })
+  })
 }
 
 /** Says what went wrong, once, at once. */
@@ -243,7 +249,7 @@ export const run = (options: RunOptions): Effect.Effect<void, CliFailure, Host> 
     const display = makeDisplay(host.screen)
     const voice = makeVoice(options.log, host.screen, display, yield* Clock.Clock, options.file)
     const running = Effect.gen(function* () {
-      const job = withDrainTimeout(yield* loadJob(options.file, options.verbose), options.drainTimeoutMs)
+      const job = withFlags(yield* loadJob(options.file, options.verbose), options)
       const session: Session = {
         options,
         host,

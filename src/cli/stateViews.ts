@@ -41,7 +41,8 @@ const viewOf = (
 ): StateView => {
   const { columns, hasMore, keys, held } = table
   const what = many(keys, kind === "dedupe" ? "id" : "key")
-  const summary = held === undefined ? what : `${what}, ${many(held, "row")} held`
+  // A running aggregate has settled its rows (L2).
+  const summary = held === undefined ? what : `${what}, ${many(held, "row")} ${kind === "running" ? "so far" : "held"}`
   return { operator: name, kind, summary, columns, rows: rowsOf(table), hasMore, unknown }
 }
 

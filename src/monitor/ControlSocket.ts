@@ -15,7 +15,7 @@ import { jsonText, textOf } from "../model/Text.ts"
 import { type ControlReply, type ListedQuery, readRequest, requestBytesMax } from "./controlProtocol.ts"
 import type { MonitorError } from "./MonitorError.ts"
 import { withoutSecrets } from "./secrets.ts"
-import { controlFolders, listenLines, ownPid, type LineConnection } from "./unixSocket.ts"
+import { ownFolders, listenLines, ownPid, type LineConnection } from "./unixSocket.ts"
 
 /** How long answers that are on their way may take when the socket closes. */
 const lastAnswersMs = 1_000
@@ -95,7 +95,7 @@ export const serve = (options: ControlOptions = {}): Effect.Effect<string, Monit
     const run = yield* FiberSet.runtime(answers)<never>()
     const suffix = (yield* Random.nextIntBetween(0, 36 ** 5)).toString(36).padStart(5, "0")
     const path = yield* listenLines({
-      folders: options.folders ?? controlFolders(),
+      folders: options.folders ?? ownFolders(),
       name: `${ownPid}-${suffix}`,
       requestBytesMax,
       heard: (line, connection) => void run(serveLine(line, connection))

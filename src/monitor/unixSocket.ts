@@ -28,11 +28,21 @@ const unique = (texts: ReadonlyArray<string>): ReadonlyArray<string> => [...new 
 
 const underTemp = (temp: string): string => `${temp}/tidemark-${uid}`
 
-/** Folders that sockets of this user may be in: the first is where a process puts its own. */
+/** Folders of this user that the environment names, the best first. `TIDEMARK_RUNTIME_DIR` stands for all others. */
+const namedFolders = (): ReadonlyArray<string> => {
+  const said = process.env["TIDEMARK_RUNTIME_DIR"] ?? ""
+  if (said.startsWith("/")) return [said]
+  const runtime = process.env["XDG_RUNTIME_DIR"] ?? ""
+  return [...(runtime.startsWith("/") ? [`${runtime}/tidemark`] : []), underTemp(tmpdir())]
+}
+
+/** Where a process puts its socket: the first of these that can be used. */
+export const ownFolders = (): ReadonlyArray<string> => unique(namedFolders())
+
+/** Where sockets of this user's processes may be, whatever the environment of each says. */
 export const controlFolders = (): ReadonlyArray<string> => {
-  const runtime = process.env["XDG_RUNTIME_DIR"]
-  const own = runtime !== undefined && runtime.startsWith("/") ? [`${runtime}/tidemark`] : []
-  return unique([...own, underTemp(tmpdir()), `/run/user/${uid}/tidemark`, underTemp("/tmp")])
+  const named = namedFolders()
+  return unique(named.length === 1 ? named : [...named, `/run/user/${uid}/tidemark`, underTemp("/tmp")])
 }
 
 const codeOf = (cause: unknown): string =>

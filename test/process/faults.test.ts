@@ -129,7 +129,7 @@ describe("hostile keys", () => {
     let op = await Instances.make(stream, { instances: 2 })
     op.rows(rows)
     expect(op.results).toHaveLength(keys.length)
-    op = await op.restarted(op.snapshot()(), 3)
+    op = await op.restarted(op.snapshot(), 3)
     op.rows(rows)
     const expected = keys.map((k) => (Object.is(k, -0) ? 0 : k))
     expect(new Set(op.results)).toEqual(new Set(expected.map((k) => [k, k, [["__proto__", 2]]])))

@@ -57,6 +57,15 @@ export const readBack = (value: SnapshotValue): SnapshotValue => {
 
 type Operator = ReturnType<typeof processOperator>
 
+/** What a checkpoint holds of instances and their readers. */
+export interface Taken {
+  readonly states: () => ReadonlyArray<SnapshotValue>
+  readonly watermarks: ReadonlyArray<number>
+  readonly read: ReadonlyArray<number>
+  readonly marks: ReadonlyArray<number>
+  readonly reached: number
+}
+
 /** Some instances of one `process` and their readers. */
 export class Instances {
   readonly out: Array<Out> = []
@@ -152,28 +161,31 @@ export class Instances {
     return this.out.map((o) => o.row)
   }
 
-  /** At a barrier. What is given is made later, as a checkpoint does. */
-  snapshot(): () => ReadonlyArray<SnapshotValue> {
+  /** At a barrier: what is held, to be made later, as a checkpoint does, and where the readers are. */
+  snapshot(): Taken {
     const taken = this.operators.map((operator) => operator.snapshot())
-    return () => taken.map(readBack)
+    const watermarks = this.#readers.map((reader) => reader.generator?.watermark ?? -Infinity)
+    const read = this.#readers.map((reader) => reader.read)
+    return { states: () => taken.map(readBack), watermarks, read, marks: [...this.#marks], reached: this.reached }
   }
 
-  /** The same query after a restart, with as many instances; readers go on where they were. */
+  /** The query after a restart, with as many instances; readers go on where they were. */
   async restarted(
-    snapshots: ReadonlyArray<SnapshotValue>,
+    from: Taken,
     instances: number,
     stream: { readonly plan: unknown } = { plan: this.#node }
   ): Promise<Instances> {
     const ordered = this.#ordered
     const next = await Instances.make(stream, { instances, partitions: this.#marks.length, ordered })
-    next.#marks.splice(0, this.#marks.length, ...this.#marks)
-    next.reached = this.reached
-    this.#readers.forEach((reader, p) => {
-      next.#readers[p].generator?.raise(reader.generator?.watermark ?? -Infinity)
-      next.#readers[p].read = reader.read
+    next.#marks.splice(0, this.#marks.length, ...from.marks)
+    next.reached = from.reached
+    next.#readers.forEach((reader, p) => {
+      reader.generator?.raise(from.watermarks[p])
+      reader.read = from.read[p]
     })
+    const states = from.states()
     next.operators.forEach((operator, i) => {
-      operator.restore(snapshots, (key: KeyTuple) => receiverOf(hashKey(key), instances) === i)
+      operator.restore(states, (key: KeyTuple) => receiverOf(hashKey(key), instances) === i)
     })
     return next
   }

@@ -24,7 +24,7 @@ describe("snapshots", () => {
     let op = await Instances.make(totals)
     op.rows([row("a", 0, 1), row("b", 5, 2), row("a", 7, 3)])
     op.tick(50)
-    op = await op.restarted(op.snapshot()(), 1)
+    op = await op.restarted(op.snapshot(), 1)
     expect(op.operators[0].keys()).toBe(2)
     op.watermark(16)
     op.tick(100)
@@ -45,7 +45,7 @@ describe("snapshots", () => {
     op.rows([row("a", 0, 1), row("b", 1, 1)])
     const made = op.snapshot()
     op.rows([row("a", 3, 100), row("c", 4, 1), row("x", 5000, 1)])
-    const after = await op.restarted(made(), 1)
+    const after = await op.restarted(made, 1)
     expect(after.operators[0].keys()).toBe(2)
     after.end()
     expect(after.results).toEqual(["timer a 10 1", "timer b 11 1"])
@@ -56,7 +56,7 @@ describe("snapshots", () => {
     const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
     op.rows(keys.map((k, i) => row(k, 0, i)))
     for (const instances of [1, 4, 2]) {
-      op = await op.restarted(op.snapshot()(), instances)
+      op = await op.restarted(op.snapshot(), instances)
       expect(op.operators.reduce((n, o) => n + o.keys(), 0)).toBe(100)
       op.rows(keys.map((k) => row(k, 0, 1)))
     }
@@ -80,7 +80,7 @@ describe("snapshots", () => {
       )
     )
     op.rows([row("a", 0)])
-    op = await op.restarted(op.snapshot()(), 1)
+    op = await op.restarted(op.snapshot(), 1)
     op.rows([row("a", 1)])
     expect(seen).toEqual([undefined, [-0, Number.NaN, Infinity, -Infinity, 1e300, 0.1]])
   })
@@ -97,7 +97,7 @@ describe("snapshots", () => {
       ["b", 2],
       ["b", 3]
     ])
-    op = await op.restarted(op.snapshot()(), 1)
+    op = await op.restarted(op.snapshot(), 1)
     op.rows([row("a", 0, 1)])
     expect(op.orders).toEqual([
       ["a", 4],
@@ -139,20 +139,20 @@ describe("C8: other versions of a state", () => {
   it("are brought up by the function for the version they are of", async () => {
     const op = await before()
     const next = await op.restarted(
-      op.snapshot()(),
+      op.snapshot(),
       1,
       versioned(2, { 1: (old) => ({ sum: (old as { readonly total: number }).total * 10 }) })
     )
     next.rows([row("a", 1, 1), row("b", 1, 1)])
     expect(next.results).toEqual([11, 21])
-    const again = await next.restarted(next.snapshot()(), 1, versioned(2))
+    const again = await next.restarted(next.snapshot(), 1, versioned(2))
     again.rows([row("a", 1, 1)])
     expect(again.results).toEqual([12])
   })
 
   it("are refused without one, or when it fails, or when it gives no state", async () => {
     const op = await before()
-    const states = op.snapshot()()
+    const states = op.snapshot()
     expect(await rejected(() => op.restarted(states, 1, versioned(2)))).toBe(
       "the checkpoint holds states of version 1, and process says version 2: give it migrate: { 1: (old) => state }"
     )
@@ -171,7 +171,7 @@ describe("C8: other versions of a state", () => {
 
   it("a Schema that changed without its version is refused, not misread", async () => {
     const op = await before()
-    const states = op.snapshot()()
+    const states = op.snapshot()
     expect(await rejected(() => op.restarted(states, 1, versioned(1)))).toContain(
       'the state of key ["a"] in the checkpoint does not fit its Schema: raise version, and give migrate: { 1: (old) => state }'
     )
@@ -180,9 +180,12 @@ describe("C8: other versions of a state", () => {
   it("a state that does not fit, but was not looked at before, stops the query when its key comes", async () => {
     const op = await Instances.make(versioned(1))
     op.rows([...Array.from({ length: 100 }, (_, i) => row(`k${i}`, 0)), row("z", 0)])
-    const [state] = op.snapshot()() as ReadonlyArray<{ keys: { parts: ReadonlyArray<{ states: Array<unknown> }> } }>
-    state.keys.parts[0].states[100] = [{ sum: "many" }]
-    const next = await op.restarted([state as never], 1)
+    const taken = op.snapshot()
+    const states = taken.states() as ReadonlyArray<unknown> as ReadonlyArray<{
+      readonly keys: { readonly parts: ReadonlyArray<{ readonly states: Array<unknown> }> }
+    }>
+    states[0].keys.parts[0].states[100] = [{ sum: "many" }]
+    const next = await op.restarted({ ...taken, states: () => states as never }, 1)
     expect(fault(() => next.rows([row("z", 1)]))).toContain(
       "state.get: what the checkpoint holds does not fit the Schema: raise version and give migrate"
     )

@@ -150,7 +150,8 @@ const read = (w: World, reader: Reader, random: Random, rows: () => number, rest
         yield* close(reader)
         continue
       }
-      let pull = opened.value.pull({ rows: rows(), bytes: 1 << 20 })
+      const most = rows()
+      let pull = opened.value.pull({ rows: most, bytes: 1 << 20 })
       for (let k = random(4); k > 0; k--) pull = Effect.andThen(Effect.void, pull)
       const pulling = yield* Effect.forkChild(pull)
       if (random(3) === 0) {
@@ -159,8 +160,10 @@ const read = (w: World, reader: Reader, random: Random, rows: () => number, rest
       }
       const exit = yield* Fiber.await(pulling)
       checkBounds(w)
-      if (Exit.isSuccess(exit)) reader.chunks.push(exit.value)
-      else if (exit.cause.reasons.some((r) => r._tag === "Fail")) yield* close(reader)
+      if (Exit.isSuccess(exit)) {
+        expect(exit.value.length).toBeLessThanOrEqual(most)
+        reader.chunks.push(exit.value)
+      } else if (exit.cause.reasons.some((r) => r._tag === "Fail")) yield* close(reader)
     }
   })
 

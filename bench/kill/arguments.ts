@@ -26,6 +26,9 @@ export const numbers = <N extends string>(defaults: { readonly [name in N]: numb
   }
 }
 
+// So that the processes of the job end with the check.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130))
+
 /** What all checks have in common. Processes of the job sleep most of the time, so there may be more than cores. */
 export const common = { workers: availableParallelism() + 1, seed: 1, flights: 3000, pace: 15 }
 

@@ -6,6 +6,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Chain, type ChainFacts, chainOf, newestPart } from "./chain.ts"
 import { changed, compare, look, type Seen, type Wrong } from "./parts.ts"
+import { rot, type Rot } from "./rot.ts"
+import { seeded } from "./seeded.ts"
 import { type Ended, start, type StartOptions, until } from "./process.ts"
 
 /** What is done to one process. */
@@ -17,6 +19,8 @@ export interface Step {
   readonly afterMs?: number
   readonly from?: "start" | "checkpoint"
   readonly signal: "SIGKILL" | "SIGTERM"
+  /** What goes bad before the process starts. */
+  readonly rot?: { readonly what: Rot; readonly seed: number }
 }
 
 /** What came of it. */
@@ -176,6 +180,7 @@ export const runHistory = async (
   for (;;) {
     const step = next(steps.at(-1))
     const which = `process ${steps.length + 1}`
+    if (step?.rot !== undefined) rot(folder, step.rot.what, before, seeded(step.rot.seed))
     const result = await runStep(options, step)
     const { ended } = result
     const after = chainOf(folder)

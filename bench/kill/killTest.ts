@@ -2,9 +2,10 @@
  * Histories of kills: real processes of the job end by SIGKILL before and after every failpoint, and at random moments, and
  * are started again until they are done. What they leave has to be what an undisturbed run leaves.
  */
-import { runHistory, type Step } from "./history.ts"
+import { runHistory, type Step, type StepResult } from "./history.ts"
+import type { Rot } from "./rot.ts"
 import { seeded, type Seeded } from "./seeded.ts"
-import { sidesOf, steps } from "./steps.ts"
+import { afterRot, sidesOf, steps } from "./steps.ts"
 import { inParallel, isRight, makeTally } from "./tally.ts"
 import { makeTargets, type Targets } from "./targets.ts"
 import { makeWorld, type WorldOptions } from "./world.ts"
@@ -35,16 +36,34 @@ export interface KillTestResult {
   readonly ok: boolean
 }
 
+/** In so many processes something has gone bad before, where it can. */
+const rotOneIn = 10
+const uncopiedOneIn = 3
+
+/** What goes bad before the next process, and the step to kill it at that only then is come to. */
+const rotAfter = (last: StepResult | undefined, random: Seeded): Pick<Step, "rot" | "failpoint"> | undefined => {
+  const chain = last?.after
+  if (chain === undefined) return undefined
+  const isUncopied = chain.newest.number > chain.number
+  if (random.below(isUncopied ? uncopiedOneIn : rotOneIn) !== 0) return undefined
+  const what: Rot = isUncopied ? "uncopied" : random.pick(["manifest", "state"])
+  const step = isUncopied ? "void.put" : "repair.write"
+  const failpoint = `${step}:${random.pick(["before", "after"])}:1:kill`
+  return { rot: { what, seed: random.below(1 << 30) }, ...(random.below(4) === 0 ? {} : { failpoint }) }
+}
+
 /** The first process of a history is killed when it has a checkpoint; those after it anywhere. */
 const stepsOf = (random: Seeded, targets: Targets, lifeMs: number) => {
   let left = 3 + random.below(12)
-  return (first: boolean): Step | undefined => {
+  return (last: StepResult | undefined): Step | undefined => {
     if (left-- <= 0) return undefined
-    const failpoint = first ? undefined : targets.next(random)
-    if (failpoint !== undefined) return { parallelism: 1, failpoint, signal: "SIGKILL" }
-    if (first || random.below(2) === 0)
-      return { parallelism: 1, afterMs: random.below(100), from: "checkpoint", signal: "SIGKILL" }
-    return { parallelism: 1, afterMs: Math.round(lifeMs * (0.1 + random.below(40) / 100)), signal: "SIGKILL" }
+    const common = { parallelism: 1, signal: "SIGKILL" } as const
+    const first = last === undefined
+    const rotten = rotAfter(last, random)
+    const failpoint = first ? undefined : (rotten?.failpoint ?? targets.next(random))
+    if (failpoint !== undefined) return { ...common, ...rotten, failpoint }
+    if (first || random.below(2) === 0) return { ...common, ...rotten, afterMs: random.below(100), from: "checkpoint" }
+    return { ...common, ...rotten, afterMs: Math.round(lifeMs * (0.1 + random.below(40) / 100)) }
   }
 }
 
@@ -55,7 +74,7 @@ export const killTest = async (test: KillTest): Promise<KillTestResult> => {
   const world = await makeWorld(test)
   const { settings, expected } = world
   const random = seeded(test.seed)
-  const targets = makeTargets(sidesOf(steps))
+  const targets = makeTargets(sidesOf(steps), new Set(sidesOf(afterRot)))
   targets.passed(new Set(expected.passed))
   const tally = makeTally(world)
   let kills = 0
@@ -70,7 +89,7 @@ export const killTest = async (test: KillTest): Promise<KillTestResult> => {
         kills++
         targets.hit(last.step?.failpoint)
       }
-      return kills >= test.kills ? undefined : choose(last === undefined)
+      return kills >= test.kills ? undefined : choose(last)
     })
     tally.add(history)
   }

@@ -56,7 +56,6 @@ const running = new Set<ChildProcess>()
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL")
 })
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130))
 
 /** Starts a process of the job. */
 export const start = (options: StartOptions): Running => {

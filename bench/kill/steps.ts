@@ -1,6 +1,6 @@
 /**
- * The failpoints of the semantics that a query on files passes (`docs/SEMANTICS.md`, "Failpoints"), and those that it
- * only comes to after some other harm: these are not asked to be hit.
+ * The failpoints of the semantics that a query on files passes (`docs/SEMANTICS.md`, "Failpoints"); the last two only when
+ * a file has gone bad (`rot.ts`).
  */
 
 /** Each is to be hit before and after. */
@@ -10,8 +10,6 @@ export const steps: ReadonlyArray<string> = [
   "takeover.primary",
   "takeover.listed",
   "takeover.copy",
-  "sink.fence",
-  "marker.read",
   "snapshot.write",
   "snapshot.fsync",
   "stage.write",
@@ -33,9 +31,11 @@ export const steps: ReadonlyArray<string> = [
   "collect.tombstone.primary",
   "collect.tombstone.copy",
   "collect.data",
-  "sweep"
+  "sweep",
+  "void.put",
+  "repair.write"
 ]
-/** Only where a file is found broken. */
+/** Come to after a rot only: not aimed at otherwise. */
 export const afterRot: ReadonlyArray<string> = ["void.put", "repair.write"]
 
 /** Both sides of steps. */

@@ -42,9 +42,9 @@ export const makeTally = (world: World): Tally & { readonly add: (history: Histo
     for (const line of [...problems, ...wrong.samples].slice(0, linesMax)) world.say(`  ${line}`)
     const told = steps.map(
       ({ step }) =>
-        step?.failpoint ?? (step?.afterMs === undefined ? "to its end" : `${step.signal} after ${step.afterMs} ms`)
+        `${step?.rot === undefined ? "" : `${step.rot.what} gone bad, `}${step?.failpoint ?? (step?.afterMs === undefined ? "to its end" : `${step.signal} after ${step.afterMs} ms`)}`
     )
-    world.say(`  processes: ${told.join(", ")}`)
+    world.say(`  processes: ${told.join("; ")}`)
   }
   return Object.assign(tally, { add })
 }

@@ -28,8 +28,10 @@ const randomOneIn = 4
 /** A process is killed at one of the first passages of a step, so that a history has many kills. */
 const passagesMax = 6
 
-/** `known`: sides that are hit even if no process was seen to pass them yet. */
-export const makeTargets = (known: ReadonlyArray<Side>): Targets => {
+/**
+ * `known`: sides that are hit even if no process was seen to pass them yet. `rare`: those of them that others aim at.
+ */
+export const makeTargets = (known: ReadonlyArray<Side>, rare: ReadonlySet<Side>): Targets => {
   const hits = new Map<Side, number>(known.map((side) => [side, 0]))
   /** The names that a side goes by, for those with a number in it. */
   const names = new Map<Side, Set<string>>(known.map((side) => [side, new Set([side])]))
@@ -41,6 +43,7 @@ export const makeTargets = (known: ReadonlyArray<Side>): Targets => {
     asked++
     if (asked % randomOneIn === 0 || hits.size === 0) return undefined
     const ranked = [...hits.keys()]
+      .filter((side) => !rare.has(side))
       .map((side) => ({ side, rank: (hits.get(side) ?? 0) + (missed.get(side) ?? 0) / 4 + random.below(100) / 100 }))
       .toSorted((a, b) => a.rank - b.rank)
     const { side } = ranked[random.below(Math.min(3, ranked.length))]

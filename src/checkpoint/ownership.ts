@@ -70,10 +70,19 @@ export const makeOwnership = (o: OwnershipOptions): Owned => {
       return end(untrusted(query, `manifest ${unresolved} was begun and never resolved, so its attempt is over`))
     })
 
+  /** What cannot be read may have been collected by whoever came later: then that is what there is to say. */
+  const orLost = <A>(read: Effect.Effect<A, QueryError>): Effect.Effect<A, QueryError> =>
+    Effect.catchTag(read, "QueryError", (error) =>
+      Effect.flatMap(
+        Effect.orElseSucceed(isPassed(objects, query, latest.number), () => false),
+        (passed) => (passed ? lost : Effect.fail(error))
+      )
+    )
+
   const readState = guarded(
     Effect.gen(function* () {
       if (base.state === undefined) return new Map<string, never>()
-      const { states, bytes, unsound } = yield* readSoundState(objects, query, base.state)
+      const { states, bytes, unsound } = yield* orLost(readSoundState(objects, query, base.state))
       if (unsound.length > 0) yield* repair(objects, query, unsound, bytes)
       return states
     })

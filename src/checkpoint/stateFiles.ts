@@ -88,14 +88,11 @@ export const repair = (
   Effect.forEach(
     names,
     (name) =>
-      Effect.catchTag(
-        Effect.andThen(
-          failpoint("repair.write", objects.put(name, bytes)),
-          Effect.logWarning(`checkpoint of query ${query}: ${name} was damaged, and is repaired from its other copy`)
-        ),
-        "StoreError",
-        (e) =>
+      Effect.matchEffect(failpoint("repair.write", objects.put(name, bytes)), {
+        onSuccess: () =>
+          Effect.logWarning(`checkpoint of query ${query}: ${name} was damaged, and is repaired from its other copy`),
+        onFailure: (e) =>
           Effect.logWarning(`checkpoint of query ${query}: ${name} is damaged, and could not be repaired: ${e.message}`)
-      ),
+      }),
     { discard: true }
   )

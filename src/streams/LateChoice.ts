@@ -5,12 +5,13 @@ import { show, sinkOf } from "../model/Options.ts"
 import type { LatePolicy, PlanNode } from "./Plan.ts"
 import { checkSinkColumns } from "./PlanFacts.ts"
 
-/** The policy that was chosen for the rows of `input`; without a choice, a problem. */
+/** The policy that was chosen for the rows of `input`; without a choice, a problem, which names `others` too. */
 export const latePolicy = (
   operator: string,
   input: PlanNode,
   late: unknown,
-  problems: Array<OptionProblem>
+  problems: Array<OptionProblem>,
+  others = '"drop" or '
 ): LatePolicy => {
   if (late === "drop") return { kind: "drop" }
   if (typeof late === "object" && late !== null && LateTypeId in late) {
@@ -30,7 +31,7 @@ export const latePolicy = (
   problems.push({
     option: `${operator}.late`,
     value: show(late),
-    fix: 'must say what becomes of late rows: "drop" or Late.to(sink)'
+    fix: `must say what becomes of late rows: ${others}Late.to(sink)`
   })
   return { kind: "drop" }
 }

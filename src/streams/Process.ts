@@ -55,15 +55,17 @@ type IsTimed<Time extends TimeAnswers> = [Time["timed"]] extends ["yes"] ? true 
 type GivesRows<F> = unknown extends F ? true : [F] extends [(Iterable<unknown> & object) | void] ? true : false
 
 /** The first thing that options lack, as a sentence of the compiler. Options that are wrong in themselves lack nothing. */
-type Checked<Time extends TimeAnswers, F, G, Ttl, Choice> = [Ttl] extends [undefined]
-  ? Refused<'say how state ends: EventStream.process({ ttl: "1 hour" }), counted from when it was last set, or { ttl: "never" } for keys whose number is bounded'>
-  : [IsTimed<Time>, Choice] extends [true, undefined]
-    ? Refused<'say what becomes of late rows: EventStream.process({ late: "drop" }), { late: "process" } or { late: Late.to(sink) }'>
-    : [IsTimed<Time>, Choice] extends [false, ProcessLate]
-      ? Refused<"no event time, so no late rows: leave late out, or call EventStream.withEventTime first">
-      : [GivesRows<F>, GivesRows<G>] extends [true, true]
-        ? unknown
-        : Refused<"onRow and onTimer return a list of rows, such as [row], or nothing">
+type Checked<Time extends TimeAnswers, F, G, Ttl, Choice> = [TimeAnswers] extends [Time]
+  ? Refused<"write EventStream.process({ ... }) where it is piped to: its functions get the rows and the key of that stream">
+  : [Ttl] extends [undefined]
+    ? Refused<'say how state ends: EventStream.process({ ttl: "1 hour" }), counted from when it was last set, or { ttl: "never" } for keys whose number is bounded'>
+    : [IsTimed<Time>, Choice] extends [true, undefined]
+      ? Refused<'say what becomes of late rows: EventStream.process({ late: "drop" }), { late: "process" } or { late: Late.to(sink) }'>
+      : [IsTimed<Time>, Choice] extends [false, ProcessLate]
+        ? Refused<"no event time, so no late rows: leave late out, or call EventStream.withEventTime first">
+        : [GivesRows<F>, GivesRows<G>] extends [true, true]
+          ? unknown
+          : Refused<"onRow and onTimer return a list of rows, such as [row], or nothing">
 
 type RowIn<F> = F extends Iterable<infer O> ? O : never
 type LateRow<Choice> = Choice extends LateTo<infer L, unknown, unknown, never> ? L : unknown
@@ -159,7 +161,9 @@ const lateOf = (input: PlanNode, late: unknown, problems: Array<OptionProblem>):
     }
     return { kind: "forward" }
   }
-  return late === "process" ? { kind: "forward" } : latePolicy("process", input, late, problems)
+  return late === "process"
+    ? { kind: "forward" }
+    : latePolicy("process", input, late, problems, '"drop", "process" or ')
 }
 
 const specOf = (given: UntypedOptions, problems: Array<OptionProblem>): ProcessSpec => {

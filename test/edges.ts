@@ -30,6 +30,11 @@ export const edges: ReadonlyArray<Edge> = [
     because: "lets the event loop have its turn: it is the scheduler that all services run on"
   },
   {
+    file: "src/actors/nodeHeap.ts",
+    uses: ["node:v8"],
+    because: "asks V8 how much memory it may use, behind the reference `HeapLimit`"
+  },
+  {
     file: "src/checkpoint/nodeProcessFacts.ts",
     uses: ["node:fs/promises", "node:os", "node:process"],
     because: "asks the system who this process is and whether another one is gone, behind the reference `HostProcess`"

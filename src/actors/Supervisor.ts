@@ -25,6 +25,7 @@ import { fingerprintOf } from "../streams/Fingerprint.ts"
 import type { QueryPlan } from "../streams/Plan.ts"
 import { makeAttempt } from "./Attempt.ts"
 import type { Ended } from "./Coordinator.ts"
+import { budgetBytes, watchMemory } from "./MemoryBudget.ts"
 import { PoisonRows } from "./Poison.ts"
 import { type QueryOptions, type QuerySettings, settingsOf } from "./QueryOptions.ts"
 import type { QueryState } from "./QueryState.ts"
@@ -120,6 +121,7 @@ export const supervise = (
     const state = yield* stateOf(options.name, topology)
     const poison = new PoisonRows()
     const fingerprint = fingerprintOf(plan, { nameOf: topology.nameOf, writerOf: (at) => topology.stageOf(at).name })
+    const watch = watchMemory(options.name, yield* budgetBytes(settings.memoryBudgetBytes))
     const attempt = Effect.scoped(
       Effect.gen(function* () {
         const starting = Effect.gen(function* () {
@@ -135,7 +137,7 @@ export const supervise = (
             poison,
             drain: drained,
             state,
-            watch: () => Effect.void
+            watch
           })
           return { ...made, ownership }
         })

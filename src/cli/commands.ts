@@ -25,6 +25,7 @@ const exitCodes = [
   "  0    the input was read to its end, or the run was stopped and everything in flight was finished",
   "  1    a query failed, the job could not be loaded or started, or a stop took longer than allowed",
   "  2    wrong usage of the command line",
+  "  3    another process has taken the query over, and runs it",
   "  130  ended by a second signal, or by a first one while nothing ran yet"
 ]
 

@@ -6,12 +6,12 @@
 import { missingService } from "../model/MissingService.ts"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
-import type { OptionProblem } from "../model/Errors.ts"
+import { type OptionProblem, QueryError } from "../model/Errors.ts"
 import { jsonText } from "../model/Text.ts"
 import { oneLine } from "./words.ts"
 
 /** What the program exits with; `--help` says the same. */
-export const ExitCode = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
+export const ExitCode = { ok: 0, failed: 1, usage: 2, fenced: 3, interrupted: 130 } as const
 
 /** The end of a command that did not go well. Without a message everything has been said. */
 export class CliFailure extends Data.TaggedError("CliFailure")<{
@@ -46,6 +46,12 @@ export const describeError = (error: unknown): string => {
     below = below.cause
   }
   return oneLine(said)
+}
+
+/** Whether a query ended because another process has taken it over (rule C5): there is nothing to mend. */
+export const isFenced = (cause: Cause.Cause<unknown>): boolean => {
+  const error = cause.reasons.find(Cause.isFailReason)?.error
+  return error instanceof QueryError && error.reason === "Fenced"
 }
 
 /** The problems that an error collected, when it is one that does. */

@@ -19,7 +19,7 @@ import { renderProblem } from "../model/Errors.ts"
 import { checkpointLayer, deadPlace } from "./checkpoint.ts"
 import { type DeadSamples, makeDeadSamples } from "./DeadSamples.ts"
 import { type Display, makeDisplay } from "./Display.ts"
-import { CliFailure, describeCause, describeFully, failed, problemsOf } from "./failure.ts"
+import { CliFailure, describeCause, describeFully, ExitCode, failed, isFenced, problemsOf } from "./failure.ts"
 import { headOf } from "./head.ts"
 import { Host, type HostShape, stopRequested } from "./Host.ts"
 import { type AnyJob, loadJob } from "./loadJob.ts"
@@ -131,7 +131,7 @@ const outcomeOf = (s: Session, handle: Handle): Effect.Effect<Outcome> =>
     const error = complain(s, `query ${name} failed`, exit.cause, name)
     const first = yield* Deferred.succeed(s.stop, `query ${name} failed`)
     if (first && s.handles.length > 1) s.voice.say("stopping the other queries of the job")
-    return { ...outcome, ended: "failed", error }
+    return { ...outcome, ended: "failed", error, fenced: isFenced(exit.cause) }
   })
 
 /** Starts the queries, and waits for all of them; none when the run was to stop before they had started. */
@@ -239,7 +239,9 @@ const conduct = (s: Session): Effect.Effect<void, CliFailure> =>
     if (Exit.isFailure(exit)) return yield* Effect.fail(notStarted(s, exit.cause))
     if (exit.value.length === 0) s.voice.say("stopped before a query had started")
     for (const outcome of exit.value) report(s, outcome)
-    if (!exit.value.every(endedWell)) return yield* Effect.fail(failed(""))
+    const bad = exit.value.filter((outcome) => !endedWell(outcome))
+    const code = bad.every(({ fenced }) => fenced === true) ? ExitCode.fenced : ExitCode.failed
+    if (bad.length > 0) return yield* Effect.fail(failed("", code))
   })
 
 /** Runs the job of a file. Fails with the exit code when it did not go well; then everything has been said. */

@@ -10,6 +10,8 @@ export interface Outcome {
   readonly ended: "exhausted" | "drained" | "failed" | "timeout"
   /** Why, when it did not end well. */
   readonly error: string | undefined
+  /** It failed because another process has taken it over. */
+  readonly fenced?: boolean
   readonly progress: QueryProgress
   /** From the start of the queries to its end. */
   readonly elapsedMs: number

@@ -89,7 +89,9 @@ interface Summary {
 
 const ledgerText = ({ ledger }: Summary): string =>
   [...ledger.operators, ...ledger.sinks]
-    .map((balance) => JSON.stringify(balance))
+    .map((balance) =>
+      JSON.stringify(Object.fromEntries(Object.entries(balance).toSorted(([a], [b]) => (a < b ? -1 : 1))))
+    )
     .toSorted()
     .join("\n")
 

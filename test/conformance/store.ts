@@ -120,6 +120,23 @@ export const storeLaws: Record<string, (store: ObjectStore) => Effect.Effect<voi
       expect(yield* store.list("", 1)).toEqual(sorted.slice(0, 1))
       expect(yield* store.list("", names.length)).toEqual(sorted)
     }),
+  "lists the newest of many first, whatever lies behind": (store) =>
+    Effect.gen(function* () {
+      const name = (n: number): string =>
+        `q/copy/${String(9999 - n)
+          .padStart(4, "0")
+          .slice(0, 2)}/${9999 - n}`
+      for (let n = 1; n <= 250; n++) yield* store.put(name(n), text(String(n)))
+      for (let n = 1; n < 120; n++) yield* store.delete(name(n))
+      expect(yield* store.list("q/copy/", 2)).toEqual([name(250), name(249)])
+      expect(yield* store.list("q/copy/", 131)).toEqual(Array.from({ length: 131 }, (_, i) => name(250 - i)))
+      expect((yield* store.list("q/", 1000)).length).toBe(131)
+      expect(yield* store.list("q/copy/", 0)).toEqual([])
+      for (let n = 120; n <= 250; n++) yield* store.delete(name(n))
+      expect(yield* store.list("", 1000)).toEqual([])
+      yield* store.put("q/copy", text("a name that was a folder's"))
+      expect(yield* store.list("", 1000)).toEqual(["q/copy"])
+    }),
   "lists by prefix: a folder, part of a name, nothing": (store) =>
     Effect.gen(function* () {
       for (const name of ["a/1", "a/2", "a2", "ab/1", "b"]) yield* store.put(name, text(name))

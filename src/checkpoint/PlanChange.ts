@@ -6,8 +6,11 @@
  * It sees what a fingerprint holds. A function is opaque: as long as its version is the same, or it has none, it is
  * taken for the same.
  */
+import * as Effect from "effect/Effect"
 import { QueryError } from "../model/Errors.ts"
 import type { OperatorFingerprint, PlanFingerprint } from "../model/PlanFingerprint.ts"
+import type { Prepared } from "../model/Sink.ts"
+import type { Manifest } from "./Manifest.ts"
 import { comparePaths, isOutput, type PlanPaths } from "./PlanPaths.ts"
 import { isOpaque, meansTheSame, parameterChanges } from "./PlanRules.ts"
 import { kindWords } from "./PlanWords.ts"
@@ -248,4 +251,22 @@ export const abandonedWriters = (before: PlanFingerprint, after: PlanFingerprint
   const now = placesOf(after)
   const abandoned = [...placesOf(before)].filter(([writer, place]) => now.get(writer) !== place)
   return new Set(abandoned.map(([writer]) => String(writer)))
+}
+
+/**
+ * What a query that goes on from `base` under another plan, whose changes are accepted, has to commit first (rule C2).
+ * Fails where the last epoch of an output that is gone, or writes elsewhere, may not be committed yet: the query has not
+ * ended with it, so that only the old plan's sink can tell.
+ */
+export const pendingUnder = (
+  query: string,
+  base: Pick<Manifest, "plan" | "prepared" | "ended" | "epoch">,
+  after: PlanFingerprint
+): Effect.Effect<ReadonlyArray<Prepared>, QueryError> => {
+  const abandoned = abandonedWriters(base.plan, after)
+  const stranded = base.prepared.find(({ writer }) => abandoned.has(writer))
+  if (stranded === undefined || base.ended !== undefined)
+    return Effect.succeed(base.prepared.filter(({ writer }) => !abandoned.has(writer)))
+  const message = `query ${query} did not end with epoch ${base.epoch}, which may have rows for its output ${stranded.writer} that only the plan before can write: start it once with that plan and stop it (Ctrl-C), then change the output`
+  return Effect.fail(new QueryError({ reason: "PlanChanged", query, message }))
 }

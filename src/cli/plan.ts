@@ -69,12 +69,16 @@ const planQuery = (
     }
     const found = yield* Effect.mapError(readChain(objects, query), (error) => failed(describeError(error)))
     const manifest = Option.getOrUndefined(found)?.manifest
-    // Before its first epoch a query has read nothing that another plan could mistake.
-    if (manifest === undefined || manifest.epoch === 0) return { query, from: undefined, changes: begins(after) }
+    // Before its first epoch a query has read nothing that another plan could mistake, unless it began with a savepoint.
+    if (manifest === undefined || (manifest.epoch === 0 && manifest.state === undefined))
+      return { query, from: undefined, changes: begins(after) }
     return { query, from: manifest, changes: comparePlans(manifest.plan, after, { accepted }) }
   })
 
 const isRefused = ({ verdict }: OperatorChange): boolean => verdict === "refuse"
+
+const standing = ({ epoch, origin }: Manifest): string =>
+  epoch === 0 && origin !== undefined ? `savepoint ${oneLine(origin)}` : `epoch ${count(epoch)}`
 
 /** The report on one query, a line each. */
 export const planLines = (
@@ -85,7 +89,7 @@ export const planLines = (
   const lines =
     from === undefined
       ? [`${query}  no checkpoint in ${checkpoint}: it begins anew`]
-      : [`${query}  against epoch ${count(from.epoch)} in ${checkpoint}, of ${instant(from.atMs)} UTC`]
+      : [`${query}  against ${standing(from)} in ${checkpoint}, of ${instant(from.atMs)} UTC`]
   const width = Math.max(0, ...changes.map(({ operator }) => operator.length))
   for (const { operator, verdict, reason, todo } of changes) {
     lines.push(`  ${verdict.padEnd(8)}  ${oneLine(operator).padEnd(width)}  ${oneLine(reason)}`.trimEnd())

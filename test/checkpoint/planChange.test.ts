@@ -1,9 +1,11 @@
 /** C8: what becomes of a query when its plan is edited. */
+import { Effect, Exit } from "effect"
 import { describe, expect, it } from "vitest"
 import {
   abandonedWriters,
   comparePlans,
   type OperatorChange,
+  pendingUnder,
   planRefusal,
   quoted
 } from "../../src/checkpoint/PlanChange.ts"
@@ -161,5 +163,18 @@ describe("C2: what the sinks of another plan cannot commit", () => {
     expect(abandonedWriters(...prints(both("calm", "hourly"), both("calm")))).toEqual(new Set(["hourly"]))
     const elsewhere = JS.outputs({ calm: calm.pipe(JS.to(sink("elsewhere"))) })
     expect(abandonedWriters(...prints(both("calm"), elsewhere))).toEqual(new Set(["calm"]))
+  })
+
+  it("what is pending for them stops a query that did not end, and is passed over where it had", async () => {
+    const plan = fingerprint(both("calm", "hourly"))
+    const prepared = ["calm", "hourly"].map((writer) => ({ query: "q", writer, epoch: 7, data: null }))
+    const pending = (base: object, after: Plans[number]) =>
+      Effect.runPromiseExit(pendingUnder("q", { plan, prepared, epoch: 7, ...base }, fingerprint(after)))
+    expect(await pending({}, both("hourly", "calm"))).toEqual(Exit.succeed(prepared))
+    expect(await pending({ ended: "drained" }, both("calm"))).toEqual(Exit.succeed([prepared[0]]))
+    const stopped = await pending({}, both("calm"))
+    expect(JSON.stringify(stopped)).toMatch(
+      /did not end with epoch 7, .* its output hourly .*start it once with that plan/
+    )
   })
 })

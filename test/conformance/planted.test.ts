@@ -235,6 +235,39 @@ const sinkFaults: Record<string, (sink: MemorySink) => SinkUnderTest["sink"]> = 
       Effect.map(w.prepare(epoch), (p): Prepared => ({ ...p, data: { ...(p.data as object), at: new Date(0) } }))
   })),
   "ignores deletes": withWriter((w) => ({ ...w, write: ({ rows: r }) => w.write({ rows: r }) })),
+  "forgets what a checkpoint that was given up covered": withWriter((w) => {
+    let last = 0
+    return {
+      ...w,
+      prepare: (epoch) =>
+        Effect.suspend(() => {
+          const again = epoch === last
+          last = epoch
+          return Effect.map(w.prepare(again ? epoch + 0.5 : epoch), (p): Prepared => ({ ...p, epoch }))
+        })
+    }
+  }),
+  "sweeps whatever is not kept": (sink) => ({
+    ...sink,
+    sweep: (c) => sink.sweep?.({ ...c, attempt: 1e9 }) ?? Effect.void
+  }),
+  "sweeps what is kept too": (sink) => ({
+    ...sink,
+    sweep: (c) => sink.sweep?.({ ...c, keep: undefined }) ?? Effect.void
+  }),
+  "sweeps other chains": (sink) => ({
+    ...sink,
+    sweep: (c) => sink.sweep?.({ ...c, queryId: "chain-1" }) ?? Effect.void
+  }),
+  "sweeps nothing": (sink) => ({ ...sink, sweep: () => Effect.void }),
+  "takes an older checkpoint for the newest": (sink) => ({
+    ...sink,
+    writer: (c) => sink.writer({ ...c, continues: Number.POSITIVE_INFINITY })
+  }),
+  "takes a query that begins anew for the one before, and drops its rows": (sink) => ({
+    ...sink,
+    writer: (c) => sink.writer({ ...c, queryId: "chain-1", continues: c.queryId === "chain-1" ? c.continues : 1e9 })
+  }),
   "forgets the marker": (sink) => ({ ...sink, committed: () => Effect.succeed(Option.none()) }),
   "has one marker for all writers": (sink) => ({ ...sink, committed: () => sink.committed("q", "w") }),
   "commits twice what is committed twice": (sink) => {
@@ -272,8 +305,9 @@ describe("planted in a sink", () => {
         const table = Memory.makeTable()
         const make = (): MemorySink => Memory.sink<SinkRow>({ table })
         const sink = make()
+        const staged = Effect.sync(() => table.staged.size)
         const again = shared ? make : () => Memory.sink<SinkRow>()
-        return { sink: fault(sink), again: () => fault(again()), visible: sink.rows, table: sink.table }
+        return { sink: fault(sink), again: () => fault(again()), visible: sink.rows, table: sink.table, staged }
       })
     )
   it("nothing: no law is broken", async () => expect(await world((sink) => sink)).toEqual([]))

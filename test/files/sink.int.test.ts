@@ -3,9 +3,12 @@ import { mkdir, readdir, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import * as Files from "../../src/connectors/files/Files.ts"
+import { nodeFileSystem } from "../../src/connectors/files/nodeFileSystem.ts"
 import { safeName } from "../../src/connectors/files/sinkNames.ts"
 import * as Csv from "../../src/formats/Csv.ts"
 import { SinkError } from "../../src/model/Errors.ts"
+import { Failpoints } from "../../src/model/Failpoint.ts"
+import { FileError, type FileSystem } from "../../src/model/FileSystem.ts"
 import { failingFileSystem, interrupted, readLane, temporaryFolder } from "./support.ts"
 
 import { after, context, failure, listing, part, parts, prepare, promise, run, tag, using } from "./sinkSupport.ts"
@@ -265,5 +268,67 @@ describe("C2, C3: whatever call fails, rows stand there once or not at all", () 
       )
       expect(k).toBeLessThan(60)
     }
+  })
+})
+
+describe("C3: the steps of an epoch", () => {
+  it("are failpoints, in their order", async () => {
+    await run(
+      Effect.gen(function* () {
+        const path = join(yield* temporaryFolder, "out")
+        const steps: Array<string> = []
+        const noted = Effect.provideService(Failpoints, (name, when) =>
+          Effect.sync(() => {
+            if (when === "before" && name !== "dir.fsync.parent") steps.push(name)
+          })
+        )
+        const sink = Files.jsonLines(path, { rollBytes: 1 })
+        yield* sink.commit(yield* prepare(sink, 1, [{ n: 0 }]))
+        const prepared = yield* noted(prepare(sink, 2, [{ n: 1 }, { n: 2 }], after(1)))
+        expect(steps.splice(0)).toEqual(["stage.write", "stage.fsync", "stage.write", "stage.fsync", "dir.fsync.stage"])
+        yield* noted(sink.commit(prepared))
+        expect(steps.splice(0)).toEqual(["dir.fsync.stage", "file.link", "file.link", "dir.fsync.out", "file.unlink"])
+        yield* noted(sink.commit(prepared))
+        expect(steps.splice(0)).toEqual(["dir.fsync.stage", "file.link", "file.link", "dir.fsync.out"])
+        yield* prepare(sink, 3, [{ n: 3 }], after(2))
+        yield* noted(sink.sweep?.({ ...context, attempt: 9, keep: prepared }) ?? Effect.void)
+        expect(steps).toEqual(["file.unlink", "dir.fsync.stage"])
+      })
+    )
+  })
+
+  it("a full disk, or one that fails, says so; the writer then fails always, since what was not synced may be gone", async () => {
+    await run(
+      Effect.gen(function* () {
+        for (const [code, message] of [
+          ["NoSpace", /the disk is full: make room there/],
+          ["Denied", /the user of this process needs the right to read and write there/],
+          ["Other", /fsync .*: planted$/]
+        ] as const) {
+          const sink = Files.jsonLines(join(yield* temporaryFolder, "out"))
+          let isBroken = true
+          const fs: FileSystem = {
+            ...nodeFileSystem,
+            open: (path, mode) =>
+              Effect.map(nodeFileSystem.open(path, mode), (file) => ({
+                ...file,
+                sync: Effect.suspend(() =>
+                  isBroken
+                    ? Effect.fail(new FileError({ code, operation: "fsync", path, message: `fsync ${path}: planted` }))
+                    : file.sync
+                )
+              }))
+          }
+          const writer = yield* using(fs)(sink.writer(context))
+          yield* writer.write({ rows: [{ n: 1 }] })
+          const error = yield* Effect.flip(writer.prepare(2))
+          expect(error.message).toMatch(message)
+          expect(error.retryable).toBe(code !== "Denied")
+          isBroken = false
+          expect(yield* Effect.flip(writer.prepare(2))).toBe(error)
+          expect(yield* Effect.flip(writer.write({ rows: [{ n: 1 }] }))).toBe(error)
+        }
+      })
+    )
   })
 })

@@ -116,7 +116,15 @@ const expectations: { readonly [number: string]: (result: { readonly out: string
     expect(err + out).toContain("ledger balanced")
     for (const output of ["raw", "late", "by-category"])
       expect(readdirSync(join(folder, "out/examples/11", output)).length).toBeGreaterThan(1)
-  }
+  },
+  "12": ({ out }) =>
+    expect(briefs(out)).toEqual([
+      "o-1 paid 9 0",
+      "o-2 paid 15 9",
+      "o-3 unpaid 15 12",
+      "o-4 paid 10 0",
+      "o-5 not open 0 -7"
+    ])
 }
 
 describe("examples", () => {

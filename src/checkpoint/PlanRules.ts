@@ -45,6 +45,7 @@ const rules = new Map<string, Rule>([
     rule(true, called("allowed lateness", spanWords), "what was dropped by the old one cannot come back")
   ],
   ["late", rule(false, called("late rows:"), "what becomes of late rows changes from here on")],
+  ["early", rule(false, called("early results"), "when open windows come out changes from here on")],
   ["time", rule(true, called("event time from"), "its watermarks and open windows are in the old time")],
   [
     "watermark",

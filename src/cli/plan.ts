@@ -34,7 +34,7 @@ export interface PlanOptions {
 }
 
 /** What would become of one query. */
-export interface PlannedQuery {
+interface PlannedQuery {
   readonly query: string
   /** The checkpoint it would go on from; undefined: it would begin anew. */
   readonly from: Manifest | undefined
@@ -42,7 +42,7 @@ export interface PlannedQuery {
 }
 
 /** The fingerprint of a plan as `tidemark run` would have it; fails with what is wrong with the plan. */
-export const fingerprintFor = (
+const fingerprintFor = (
   plan: QueryPlan,
   objects: ObjectStore
 ): PlanFingerprint | { readonly problems: ReadonlyArray<OptionProblem> } => {
@@ -81,11 +81,7 @@ const standing = ({ epoch, origin }: Manifest): string =>
   epoch === 0 && origin !== undefined ? `savepoint ${oneLine(origin)}` : `epoch ${count(epoch)}`
 
 /** The report on one query, a line each. */
-export const planLines = (
-  { query, from, changes }: PlannedQuery,
-  file: string,
-  checkpoint: string
-): ReadonlyArray<string> => {
+const planLines = ({ query, from, changes }: PlannedQuery, file: string, checkpoint: string): ReadonlyArray<string> => {
   const lines =
     from === undefined
       ? [`${query}  no checkpoint in ${checkpoint}: it begins anew`]
@@ -106,7 +102,7 @@ export const planLines = (
 }
 
 /** The same as one line of JSON. */
-export const planJson = ({ query, from, changes }: PlannedQuery): string =>
+const planJson = ({ query, from, changes }: PlannedQuery): string =>
   JSON.stringify({
     query,
     checkpoint: from === undefined ? null : { epoch: from.epoch, atMs: from.atMs, queryId: from.queryId },

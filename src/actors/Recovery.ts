@@ -3,11 +3,14 @@
  * epoch committed again, what earlier attempts left is swept, and the state read.
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Ownership } from "../checkpoint/Chain.ts"
-import { comparePlans } from "../checkpoint/PlanChange.ts"
+import type { Manifest } from "../checkpoint/Manifest.ts"
+import { comparePlans, pendingUnder, planRefusal } from "../checkpoint/PlanChange.ts"
+import { readChain } from "../checkpoint/ReadChain.ts"
 import { takeOver } from "../checkpoint/TakeOver.ts"
-import { QueryError } from "../model/Errors.ts"
+import type { QueryError } from "../model/Errors.ts"
 import { failpoint } from "../model/Failpoint.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
 import type { PlanFingerprint } from "../model/PlanFingerprint.ts"
@@ -33,6 +36,17 @@ export const recover = (
   Effect.gen(function* () {
     const { topology, state, settings } = o
     const query = state.name
+    const { accepted } = settings
+    const check = (base: Manifest): Effect.Effect<void, QueryError> => {
+      if (base.state === undefined) return Effect.void
+      const refused = planRefusal(query, o.objects.name, comparePlans(base.plan, o.plan, { accepted }))
+      return refused === undefined ? Effect.void : Effect.fail(refused)
+    }
+    if (state.attempt === 0) {
+      // A plan that is refused does not put an end to the process that runs the right one.
+      const found = yield* readChain(o.objects, query)
+      if (Option.isSome(found)) yield* check(found.value.manifest)
+    }
     const ownership = yield* takeOver({
       objects: o.objects,
       query,
@@ -52,9 +66,9 @@ export const recover = (
     state.attempt = ownership.attempt
     state.id = ownership.queryId
     const { base } = ownership
-    if (base.epoch > 0) yield* checkPlan(query, base.plan, o.plan, settings.accepted)
+    yield* check(base)
     // What was prepared before the crash is committed first, by whoever comes (C2).
-    yield* commitAll(query, topology.sinks, base.prepared)
+    yield* commitAll(query, topology.sinks, yield* pendingUnder(query, base, o.plan))
     for (const { sink, name } of topology.sinks) {
       const keep = base.prepared.find((prepared) => prepared.writer === name)
       const { attempt, queryId } = ownership
@@ -62,24 +76,9 @@ export const recover = (
         yield* failpoint("sweep", sink.sweep({ query, queryId, writer: name, attempt, keep }))
     }
     yield* ownership.sweep
-    if (base.epoch === 0) return { ownership, recovered: undefined }
+    if (base.state === undefined) return { ownership, recovered: undefined }
     const states = yield* ownership.readState
     state.continued ??= { epoch: base.epoch, readers: base.readers }
     if (state.ledger.epoch < base.epoch) state.ledger = base.ledger
     return { ownership, recovered: new Recovered(base, states) }
   })
-
-/** C8: a plan that means something else than the one of the checkpoint does not start. */
-const checkPlan = (
-  query: string,
-  before: PlanFingerprint,
-  after: PlanFingerprint,
-  accepted: ReadonlySet<string>
-): Effect.Effect<void, QueryError> => {
-  const refused = comparePlans(before, after, { accepted }).filter((change) => change.verdict === "refuse")
-  if (refused.length === 0) return Effect.void
-  const [{ operator, reason, todo }] = refused
-  const more = refused.length === 1 ? "" : ` And ${refused.length - 1} more.`
-  const message = `the checkpoint of ${query} was written by another plan: ${operator}: ${reason}. ${todo}.${more} Run "tidemark plan" to see the choices`
-  return Effect.fail(new QueryError({ reason: "PlanChanged", query, message }))
-}

@@ -133,7 +133,7 @@ export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
   }
   for (const node of order) {
     if (node.kind !== "source" || node.source.deadLetters === undefined) continue
-    addStage(node.source.deadLetters, sideStage(`dead-${stages.size}`, "dead", node.source.deadLetters))
+    addStage(node.source.deadLetters, sideStage(`dead-${names.get(node) ?? ""}`, "dead", node.source.deadLetters))
   }
   const dead = addStage(deadLetters, sideStage("dead", "dead", deadLetters))
 

@@ -42,11 +42,7 @@ export const makeDeadSamples = (): DeadSamples => {
   }
   return {
     watch: (objects) => ({
-      name: objects.name,
-      get: (name) => objects.get(name),
-      putIfAbsent: (name, bytes) => objects.putIfAbsent(name, bytes),
-      list: (prefix, limit) => objects.list(prefix, limit),
-      delete: (name) => objects.delete(name),
+      ...objects,
       put: (name, bytes) => Effect.tap(objects.put(name, bytes), () => Effect.sync(() => note(name, bytes)))
     }),
     of: (query) => seen.get(query) ?? []

@@ -51,8 +51,8 @@ export const aggregate =
  * One row per key, over all its rows so far, again whenever it changes: an updating stream (A2), to be written in
  * update or complete mode.
  *
- * A key is never freed: memory grows with the number of distinct keys for as long as the query runs, until keyed state
- * has a time to live (A7). For keys without bound (users, sessions, ids) use a window.
+ * A key is never freed: memory grows with the number of distinct keys for as long as the query runs, up to the memory
+ * budget (A7). For keys without bound (users, sessions, ids) use a window, or `EventStream.process` with a `ttl`.
  */
 export const aggregateRunning =
   <A, const O extends Record<string, AggregateSpec>>(build: Build<A, O>) =>

@@ -6,7 +6,7 @@ import { Limits } from "../../model/Limits.ts"
 import { show } from "../../model/Options.ts"
 import { textOf } from "../../model/Text.ts"
 import type { StateCodec } from "../StateCodec.ts"
-import type { ProcessKey, ProcessKeys } from "./ProcessKeys.ts"
+import type { ProcessKeys } from "./ProcessKeys.ts"
 import { KeyTimer } from "./Timers.ts"
 
 /** The name of a timer that was given none. */
@@ -24,8 +24,9 @@ export class ProcessCall {
   readonly #o: ProcessCallOptions
   readonly #keys: ProcessKeys
   readonly #codec: StateCodec
-  #key: ProcessKey | undefined
-  #timer: KeyTimer<ProcessKey> | undefined
+  /** The key in hand; -1: none. */
+  #id = -1
+  #timer: KeyTimer | undefined
   /** Event time of the row or timer; what comes out has it. */
   time = 0
   /** What counts for expiry: the moment that looks at the state, and the one that sets it. */
@@ -48,8 +49,8 @@ export class ProcessCall {
   }
 
   /** A row of event time `time` (processing time without). What counts for its key's state is time `seenAt`. */
-  enter(key: ProcessKey, time: number, seenAt: number, watermark: number): void {
-    this.#key = key
+  enter(id: number, time: number, seenAt: number, watermark: number): void {
+    this.#id = id
     this.#timer = undefined
     this.time = time
     this.#seenAt = seenAt
@@ -59,27 +60,28 @@ export class ProcessCall {
   }
 
   /** A timer that has fired, at event time `time` (processing time without). */
-  enterTimer(timer: KeyTimer<ProcessKey>, time: number, watermark: number): void {
-    this.enter(timer.owner, time, time, watermark)
+  enterTimer(timer: KeyTimer, time: number, watermark: number): void {
+    this.enter(timer.id, time, time, watermark)
     this.#timer = timer
     if (!this.#o.timed) this.#setAt = this.now
   }
 
   leave(): void {
-    this.#key = undefined
+    this.#id = -1
   }
 
   /** The columns of a key as a record. */
-  record(key: ProcessKey): { readonly [column: string]: unknown } {
+  record(id: number): { readonly [column: string]: unknown } {
+    const tuple = this.#keys.table.keyOf(id)
     const record: { [column: string]: unknown } = {}
-    for (let c = 0; c < this.#o.columns.length; c++) record[this.#o.columns[c]] = key.tuple[c]
+    for (let c = 0; c < this.#o.columns.length; c++) record[this.#o.columns[c]] = tuple[c]
     return record
   }
 
-  #inHand(): ProcessKey {
-    if (this.#key === undefined)
+  #inHand(): number {
+    if (this.#id < 0)
       throw new Error("the context of process is used after its call: read and set state and timers inside of it only")
-    return this.#key
+    return this.#id
   }
 
   #get(): unknown {
@@ -94,10 +96,10 @@ export class ProcessCall {
   }
 
   #set(state: unknown): void {
-    const key = this.#inHand()
+    const id = this.#inHand()
     if (state === undefined) throw new Error("state.set(undefined): call state.clear() to make it absent")
     try {
-      this.#keys.set(key, this.#codec.seal(state), this.#setAt)
+      this.#keys.set(id, this.#codec.seal(state), this.#setAt)
     } catch (cause) {
       throw new Error(`state.set: the value does not fit the state's Schema: ${textOf(cause)}`, { cause })
     }
@@ -105,19 +107,19 @@ export class ProcessCall {
   }
 
   #setTimer(method: string, isEvent: boolean, at: unknown, name: unknown): void {
-    const key = this.#inHand()
+    const id = this.#inHand()
     if (typeof at !== "number" || !Number.isFinite(at))
       throw new Error(`${method}(${show(at)}): must be epoch milliseconds`)
     if (typeof name !== "string") throw new Error(`${method}: the name ${show(name)} is no text`)
     if (!this.#o.hasOnTimer) throw new Error(`${method}: process has no onTimer that it could call`)
-    if (isEvent && this.hasEnded) return this.#keys.cancel(key, name)
+    if (isEvent && this.hasEnded) return this.#keys.cancel(id, name)
     // Whole milliseconds, not before it is wanted, and not in the past: what fires has a time that is not late.
     const due = Math.max(Math.ceil(at) + 0, isEvent ? this.#watermark : this.now)
     const by = this.#timer
     const repeats = by !== undefined && by.isEvent === isEvent && by.at === due ? by.repeats + 1 : 0
     if (repeats > Limits.timerRepeatsMax)
       throw new Error(`${method}: timers have set each other ${repeats} times for the moment they fired at, ${due}`)
-    this.#keys.setTimer(new KeyTimer(key, name, due, isEvent, this.#seenAt, repeats))
+    this.#keys.setTimer(new KeyTimer(id, name, due, isEvent, this.#seenAt, repeats))
   }
 
   #makeContext(): object {

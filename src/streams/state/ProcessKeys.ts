@@ -1,47 +1,55 @@
 /**
- * The keys of one instance of `process`: their states, when these end (rule A7), their timers. No user code runs here.
+ * The keys of one instance of `process`, by their ids in a key table: their states, when these end (rule A7), and their
+ * timers. No user code runs here.
  *
  * Expiry is judged by whoever looks: a state set at t0 is absent for what is later than t0 + ttl. `free` only drops what
- * nobody can see any more. A key is forgotten with its last state and timer.
+ * nobody can see any more. A key is forgotten with its last state and timer. All is kept in columns whose entries never
+ * change in themselves, so that a copy of the columns is a copy of everything.
  */
 import type { Sealed } from "../StateCodec.ts"
 import { KeyTable, type KeyTuple } from "../KeyDictionary.ts"
-import { type Due, isBefore, type KeyTimer, TimeQueue } from "./Timers.ts"
+import { MinHeap } from "./MinHeap.ts"
+import { isBefore, KeyTimer, TimeQueue } from "./Timers.ts"
 
-/** One key. As an item of a queue it is due when its state may end. */
-export class ProcessKey implements Due {
-  readonly id: number
-  readonly tuple: KeyTuple
-  /** The state as frozen JSON; undefined: none. */
-  state: unknown = undefined
-  bytes = 0
-  /** When the state was set: the highest time of its settings. */
-  since = 0
-  /** By name, in the order they were set. */
-  timers: Map<string, KeyTimer<ProcessKey>> | undefined
-  at = 0
-  seq = 0
-  place = -1
+/** The timers of a key in the order they were set; one alone stands for itself. */
+export type KeyTimers = KeyTimer | ReadonlyArray<KeyTimer> | undefined
 
-  constructor(id: number, tuple: KeyTuple) {
-    this.id = id
-    this.tuple = tuple
-  }
+const noTimers: ReadonlyArray<KeyTimer> = Object.freeze([])
+
+/** The timers of a key as a list. */
+export const timersIn = (timers: KeyTimers): ReadonlyArray<KeyTimer> =>
+  timers === undefined ? noTimers : timers instanceof KeyTimer ? [timers] : timers
+
+/** The columns of a moment, by id. */
+export interface KeyColumns {
+  readonly tuples: ReadonlyArray<KeyTuple | undefined>
+  /** Frozen JSON; undefined: none. */
+  readonly states: ReadonlyArray<unknown>
+  readonly since: Float64Array
+  readonly timers: ReadonlyArray<KeyTimers>
 }
 
-/** What a key, and a timer, take in memory beside what they hold; measured roughly. */
-const keyBytes = 300
-const timerBytes = 200
+/** What a key, and a timer, take in memory beside what they hold; measured, roughly. */
+const keyBytes = 150
+const timerBytes = 120
 
 /** The keys of one instance: see the head of this file. */
 export class ProcessKeys {
   readonly table: KeyTable
   readonly #ttlMs: number
-  readonly #keys: Array<ProcessKey | undefined> = []
-  readonly #expiries = new TimeQueue<ProcessKey>()
+  readonly #states: Array<unknown> = []
+  readonly #timers: Array<KeyTimers> = []
+  /** When each state was set: the highest time of its settings; and its bytes. */
+  #since = new Float64Array(64)
+  #bytes = new Float64Array(64)
+  /** Ids that the table keeps for us, and ids that wait in `#expiries`. */
+  #isHeld = new Uint8Array(64)
+  #isExpected = new Uint8Array(64)
+  /** Ids by a time at which their states may have ended: each at most once. */
+  readonly #expiries = new MinHeap<number>()
   /** Timers that wait for the watermark, and for the clock. */
-  readonly event = new TimeQueue<KeyTimer<ProcessKey>>()
-  readonly processing = new TimeQueue<KeyTimer<ProcessKey>>()
+  readonly event = new TimeQueue()
+  readonly processing = new TimeQueue()
   #stateBytes = 0
   size = 0
 
@@ -50,111 +58,121 @@ export class ProcessKeys {
     this.#ttlMs = ttlMs
   }
 
-  /** A key by its number in the table, if it has a state or timers. */
-  find(id: number): ProcessKey | undefined {
-    return this.#keys[id]
+  /** Makes room for a key, which may hold something from now on; `settle` says that it does or not. */
+  open(id: number): void {
+    if (id < this.#since.length) return
+    const n = Math.max(id + 1, this.#since.length * 2)
+    this.#since = grown(this.#since, new Float64Array(n))
+    this.#bytes = grown(this.#bytes, new Float64Array(n))
+    this.#isHeld = grown(this.#isHeld, new Uint8Array(n))
+    this.#isExpected = grown(this.#isExpected, new Uint8Array(n))
   }
 
-  /** The same, made when it is not there; to be closed after use. */
-  open(id: number): ProcessKey {
-    const known = this.#keys[id]
-    if (known !== undefined) return known
-    const key = new ProcessKey(id, this.table.keyOf(id))
-    this.table.retain(id)
-    this.#keys[id] = key
-    this.size++
-    return key
+  /** Keeps a key that holds something, forgets one that does not; after each use. */
+  settle(id: number): void {
+    const holds = this.#states[id] !== undefined || this.#timers[id] !== undefined
+    if (holds === (this.#isHeld[id] === 1)) return
+    if (holds) {
+      this.#isHeld[id] = 1
+      this.size++
+      this.table.retain(id)
+    } else {
+      this.#isHeld[id] = 0
+      this.size--
+      this.table.release(id)
+    }
   }
 
-  /** Forgets a key that holds nothing. */
-  close(key: ProcessKey): void {
-    if (key.state !== undefined || key.timers !== undefined || this.#keys[key.id] !== key) return
-    this.#keys[key.id] = undefined
-    this.size--
-    this.table.release(key.id)
+  /** The state that something of time `at` sees; undefined: none. */
+  stateAt(id: number, at: number): unknown {
+    return at > this.#since[id] + this.#ttlMs ? undefined : this.#states[id]
   }
 
-  /** The state that something of time `at` sees. */
-  stateAt(key: ProcessKey, at: number): unknown {
-    return at > key.since + this.#ttlMs ? undefined : key.state
+  set(id: number, { json, bytes }: Sealed, at: number): void {
+    this.#since[id] = this.#states[id] === undefined ? at : Math.max(this.#since[id], at)
+    this.#stateBytes += bytes - this.#bytes[id]
+    this.#bytes[id] = bytes
+    this.#states[id] = json
+    // Who waits already is looked at no later than it ends, but for an older key of the id, or a row out of order.
+    if (this.#isExpected[id] === 0 && this.#ttlMs !== Infinity) this.#expect(id)
   }
 
-  set(key: ProcessKey, { json, bytes }: Sealed, at: number): void {
-    key.since = key.state === undefined ? at : Math.max(key.since, at)
-    this.#stateBytes += bytes - key.bytes
-    key.state = json
-    key.bytes = bytes
-    // An entry that is due too early is looked at again then: `since` only grows.
-    if (key.place < 0 && this.#ttlMs !== Infinity) this.#expect(key)
+  #expect(id: number): void {
+    this.#isExpected[id] = 1
+    this.#expiries.push(this.#since[id] + this.#ttlMs, id)
   }
 
-  #expect(key: ProcessKey): void {
-    key.at = key.since + this.#ttlMs
-    this.#expiries.add(key)
-  }
-
-  clear(key: ProcessKey): void {
-    this.#stateBytes -= key.bytes
-    key.state = undefined
-    key.bytes = 0
-    if (key.place >= 0) this.#expiries.remove(key)
+  clear(id: number): void {
+    this.#stateBytes -= this.#bytes[id]
+    this.#bytes[id] = 0
+    this.#states[id] = undefined
   }
 
   /** Drops states that nothing of time `now` or later sees. */
   free(now: number): void {
-    for (let key = this.#expiries.first(); key !== undefined && key.at < now; key = this.#expiries.first()) {
-      if (key.since + this.#ttlMs < now) {
-        this.clear(key)
-        this.close(key)
-      } else {
-        this.#expiries.remove(key)
-        this.#expect(key)
-      }
+    while (this.#expiries.size > 0 && this.#expiries.minKey() < now) {
+      const id = this.#expiries.pop()
+      this.#isExpected[id] = 0
+      if (this.#states[id] === undefined) continue
+      if (this.#since[id] + this.#ttlMs < now) {
+        this.clear(id)
+        this.settle(id)
+      } else this.#expect(id)
     }
   }
 
   /** Sets a timer in the place of the one of its name. */
-  setTimer(timer: KeyTimer<ProcessKey>): void {
-    const key = timer.owner
-    this.cancel(key, timer.name)
-    key.timers ??= new Map()
-    key.timers.set(timer.name, timer)
+  setTimer(timer: KeyTimer): void {
+    const { id } = timer
+    this.cancel(id, timer.name)
+    const others = this.#timers[id]
+    this.#timers[id] = others === undefined ? timer : [...timersIn(others), timer]
     this.#queueOf(timer).add(timer)
   }
 
-  cancel(key: ProcessKey, name: string): void {
-    const timer = key.timers?.get(name)
+  cancel(id: number, name: string): void {
+    const timer = timersIn(this.#timers[id]).find((other) => other.name === name)
     if (timer !== undefined) this.take(timer)
   }
 
   /** Takes out a timer that is set. */
-  take(timer: KeyTimer<ProcessKey>): void {
-    const key = timer.owner
+  take(timer: KeyTimer): void {
     this.#queueOf(timer).remove(timer)
-    key.timers?.delete(timer.name)
-    if (key.timers?.size === 0) key.timers = undefined
+    const others = timersIn(this.#timers[timer.id]).filter((other) => other !== timer)
+    this.#timers[timer.id] = others.length > 1 ? others : others[0]
   }
 
-  #queueOf(timer: KeyTimer<ProcessKey>): TimeQueue<KeyTimer<ProcessKey>> {
+  #queueOf(timer: KeyTimer): TimeQueue {
     return timer.isEvent ? this.event : this.processing
   }
 
   /** The first event timer of a key that is due at `watermark`. */
-  dueOf(key: ProcessKey, watermark: number): KeyTimer<ProcessKey> | undefined {
-    if (key.timers === undefined) return undefined
-    let first: KeyTimer<ProcessKey> | undefined
-    for (const timer of key.timers.values()) {
+  dueOf(id: number, watermark: number): KeyTimer | undefined {
+    const timers = this.#timers[id]
+    if (timers === undefined) return undefined
+    let first: KeyTimer | undefined
+    for (const timer of timersIn(timers)) {
       if (timer.isEvent && timer.at <= watermark && (first === undefined || isBefore(timer, first))) first = timer
     }
     return first
   }
 
-  /** Calls `visit` with each key. */
-  forEach(visit: (key: ProcessKey) => void): void {
-    for (const key of this.#keys) if (key !== undefined) visit(key)
+  /** The columns as they are now: only references are copied. */
+  copy(): KeyColumns {
+    return {
+      tuples: this.table.copy(),
+      states: this.#states.slice(),
+      since: this.#since.slice(),
+      timers: this.#timers.slice()
+    }
   }
 
   bytes(): number {
     return this.#stateBytes + this.size * keyBytes + (this.event.size + this.processing.size) * timerBytes
   }
+}
+
+const grown = <C extends Float64Array | Uint8Array>(column: C, larger: C): C => {
+  larger.set(column)
+  return larger
 }

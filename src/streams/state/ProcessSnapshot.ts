@@ -1,17 +1,18 @@
 /**
  * The keys of a `process` in a checkpoint, and back: their states as JSON with the version they are of, and their
- * timers. At the barrier only references are copied: states are frozen, and a timer is never changed.
+ * timers. At the barrier only references are copied.
  */
-import { Later, type SnapshotValue } from "../../model/Snapshot.ts"
-import { decodeStored, encodeStored } from "../../model/StoredValue.ts"
+import type { SnapshotValue } from "../../model/Snapshot.ts"
+import { decodeStored, encodeStored, type StoredValue } from "../../model/StoredValue.ts"
 import { jsonText, textOf } from "../../model/Text.ts"
 import type { KeyTuple } from "../KeyDictionary.ts"
 import type { ProcessSpec } from "../Plan.ts"
 import { sealed, type Sealed, type StateCodec } from "../StateCodec.ts"
-import type { ProcessKey, ProcessKeys } from "./ProcessKeys.ts"
+import { inParts } from "../aggregates/StoredColumn.ts"
+import { type KeyColumns, type ProcessKeys, timersIn } from "./ProcessKeys.ts"
 import { KeyTimer } from "./Timers.ts"
 
-/** Keys that are encoded together. */
+/** Ids whose keys are encoded together. */
 const partKeys = 1024
 
 /** States whose fit is looked at when a checkpoint is read; the others show when their keys come. */
@@ -34,45 +35,27 @@ interface Stored {
 
 /** The keys as they are now. */
 export const snapshotKeys = (all: ProcessKeys, version: number): SnapshotValue => {
-  const parts: Array<Later> = []
-  let part = new PartAtBarrier()
-  all.forEach((key) => {
-    part.add(key)
-    if (part.keys.length < partKeys) return
-    parts.push(part.later())
-    part = new PartAtBarrier()
-  })
-  if (part.keys.length > 0) parts.push(part.later())
-  return { version, parts }
+  const columns = all.copy()
+  return { version, parts: inParts(columns.tuples.length, partKeys, (from, to) => partOf(columns, from, to)) }
 }
 
-class PartAtBarrier {
-  readonly keys: Array<KeyTuple> = []
-  readonly #states: Array<unknown> = []
-  readonly #since: Array<number> = []
-  readonly #timers: Array<KeyTimer<ProcessKey>> = []
-  readonly #owners: Array<number> = []
-
-  add(key: ProcessKey): void {
-    if (key.timers !== undefined) {
-      for (const timer of key.timers.values()) {
-        this.#timers.push(timer)
-        this.#owners.push(this.keys.length)
-      }
-    }
-    this.keys.push(key.tuple)
-    this.#states.push(key.state)
-    this.#since.push(key.since)
+const partOf = ({ tuples, states, since, timers }: KeyColumns, from: number, to: number): SnapshotValue => {
+  const part = {
+    keys: [] as Array<StoredValue>,
+    states: [] as Array<readonly [StoredValue] | null>,
+    since: [] as Array<number>,
+    timers: [] as Array<Part["timers"][number]>
   }
-
-  later(): Later {
-    return new Later(() => ({
-      keys: this.keys.map((tuple) => encodeStored(tuple)),
-      states: this.#states.map((json) => (json === undefined ? null : [encodeStored(json)])),
-      since: this.#since,
-      timers: this.#timers.map((t, i) => [this.#owners[i], t.name, t.at, t.isEvent, t.since, t.repeats])
-    }))
+  for (let id = from; id < to; id++) {
+    const state = states[id]
+    const own = timersIn(timers[id])
+    if (state === undefined && own.length === 0) continue
+    for (const t of own) part.timers.push([part.keys.length, t.name, t.at, t.isEvent, t.since, t.repeats])
+    part.keys.push(encodeStored(tuples[id]))
+    part.states.push(state === undefined ? null : [encodeStored(state)])
+    part.since.push(since[id])
   }
+  return part
 }
 
 /** Adds to `all` those keys of a snapshot that are `isMine`; older states are brought to the present version. */
@@ -86,17 +69,21 @@ export const restoreKeys = (
   const { version, parts } = snapshot as unknown as Stored
   const read = stateReader(version, spec, codec)
   for (const part of parts) {
-    const mine = part.keys.map((stored, i) => {
+    const ids = part.keys.map((stored, i) => {
       const tuple = decodeStored(stored) as KeyTuple
-      if (!isMine(tuple)) return undefined
-      const key = all.open(all.table.idOf(tuple))
+      if (!isMine(tuple)) return -1
+      const id = all.table.idOf(tuple)
+      all.open(id)
       const state = part.states[i]
-      if (state !== null) all.set(key, read(decodeStored(state[0]), tuple), part.since[i])
-      return key
+      if (state !== null) all.set(id, read(decodeStored(state[0]), tuple), part.since[i])
+      all.settle(id)
+      return id
     })
     for (const [of, name, at, isEvent, since, repeats] of part.timers) {
-      const key = mine[of]
-      if (key !== undefined) all.setTimer(new KeyTimer(key, name, at, isEvent, since, repeats))
+      const id = ids[of]
+      if (id < 0) continue
+      all.setTimer(new KeyTimer(id, name, at, isEvent, since, repeats))
+      all.settle(id)
     }
   }
 }

@@ -19,7 +19,7 @@ import { factsOf } from "../PlanFacts.ts"
 import { type StateCodec, stateCodec } from "../StateCodec.ts"
 import { AggregateFault } from "../UserCode.ts"
 import { ProcessCall } from "./ProcessCall.ts"
-import { type ProcessKey, ProcessKeys } from "./ProcessKeys.ts"
+import { ProcessKeys } from "./ProcessKeys.ts"
 import { ProcessResults } from "./ProcessResults.ts"
 import { restoreKeys, snapshotKeys } from "./ProcessSnapshot.ts"
 import type { KeyTimer, TimeQueue } from "./Timers.ts"
@@ -104,72 +104,72 @@ class ProcessState implements KeyedOperator<KeyedBatch> {
       const id = ids[numbers[i]]
       if (!this.#timed) {
         const { now } = this.#call
-        this.#row(this.#keys.open(id), rows[i], now, now, -Infinity)
+        this.#row(id, rows[i], now, now, -Infinity)
         continue
       }
       const w = watermarks[i]
       const t = times[i]
       if (w > this.#highest) this.#highest = w
       const watermark = isAlone && w > this.#watermark ? w : this.#watermark
-      const known = this.#keys.find(id)
-      if (known !== undefined) this.#fireDue(known, watermark)
+      this.#fireDue(id, watermark)
       if (t < w && this.#late !== "forward") {
         this.#counters.late++
         if (this.#late === "to") (late ??= []).push(rows[i])
-      } else this.#row(this.#keys.open(id), rows[i], t, Math.max(t, w), watermark)
+      } else this.#row(id, rows[i], t, Math.max(t, w), watermark)
     }
     if (late !== undefined) out.late(late)
     this.#results.emit(this.#watermark, out)
   }
 
   /** `seenAt`: a late row counts as of its W_p, since what that has passed may have been freed. */
-  #row(key: ProcessKey, row: unknown, time: number, seenAt: number, watermark: number): void {
+  #row(id: number, row: unknown, time: number, seenAt: number, watermark: number): void {
     const call = this.#call
     this.#counters.forwarded++
-    call.enter(key, time, seenAt, watermark)
+    this.#keys.open(id)
+    call.enter(id, time, seenAt, watermark)
     try {
-      this.#take(this.#spec.onRow(row, call.context), key)
+      this.#take(this.#spec.onRow(row, call.context), id)
     } catch (cause) {
-      throw new AggregateFault(`process.onRow (key ${jsonText(call.record(key))})`, row, cause)
+      throw new AggregateFault(`process.onRow (key ${jsonText(call.record(id))})`, row, cause)
     }
     call.leave()
-    this.#fireDue(key, watermark)
-    this.#keys.close(key)
+    this.#keys.settle(id)
+    this.#fireDue(id, watermark)
   }
 
   /** The event timers of one key that are due, and those that they set for the same moment or before. */
-  #fireDue(key: ProcessKey, watermark: number): void {
-    if (key.timers === undefined) return
-    for (let due = this.#keys.dueOf(key, watermark); due !== undefined; due = this.#keys.dueOf(key, watermark))
+  #fireDue(id: number, watermark: number): void {
+    for (let due = this.#keys.dueOf(id, watermark); due !== undefined; due = this.#keys.dueOf(id, watermark))
       this.#fire(due, due.at, due.at)
   }
 
   /** A timer, in its time `time` and at this watermark. */
-  #fire(timer: KeyTimer<ProcessKey>, time: number, watermark: number): void {
+  #fire(timer: KeyTimer, time: number, watermark: number): void {
     const call = this.#call
-    const { owner: key, name, at, isEvent } = timer
+    const { id, name, at, isEvent } = timer
     this.#keys.take(timer)
     call.enterTimer(timer, time, watermark)
     try {
       const given = { name, at, clock: isEvent ? "event" : "processing" } as const
-      this.#take(this.#spec.onTimer?.(given, call.context), key)
+      this.#take(this.#spec.onTimer?.(given, call.context), id)
     } catch (cause) {
-      const which = `key ${jsonText(call.record(key))}, timer ${jsonText(name)} at ${at}`
+      const which = `key ${jsonText(call.record(id))}, timer ${jsonText(name)} at ${at}`
       throw new AggregateFault(`process.onTimer (${which})`, undefined, cause)
     }
     call.leave()
-    this.#keys.close(key)
+    this.#keys.settle(id)
   }
 
   /** The rows that a function gave. */
-  #take(given: unknown, key: ProcessKey): void {
+  #take(given: unknown, id: number): void {
     if (given === undefined) return
     if (typeof given !== "object" || given === null || !(Symbol.iterator in given))
       throw new Error(
         `returned ${typeof given === "object" ? "an object" : jsonText(given)}: return a list of rows, or nothing`
       )
     const { time } = this.#call
-    for (const row of given as Iterable<unknown>) this.#results.add(row, time, key.tuple)
+    const tuple = this.#keys.table.keyOf(id)
+    for (const row of given as Iterable<unknown>) this.#results.add(row, time, tuple)
   }
 
   advance(watermark: number, out: OperatorOutput): boolean {
@@ -192,16 +192,12 @@ class ProcessState implements KeyedOperator<KeyedBatch> {
     return this.#fireAll(this.#keys.event, out, (timer) => timer.at <= watermark && this.#fireEvent(timer))
   }
 
-  #fireEvent(timer: KeyTimer<ProcessKey>): boolean {
+  #fireEvent(timer: KeyTimer): boolean {
     this.#fire(timer, timer.at, timer.at)
     return true
   }
 
-  #fireAll(
-    queue: TimeQueue<KeyTimer<ProcessKey>>,
-    out: OperatorOutput,
-    fire: (timer: KeyTimer<ProcessKey>) => boolean
-  ): boolean {
+  #fireAll(queue: TimeQueue, out: OperatorOutput, fire: (timer: KeyTimer) => boolean): boolean {
     let done = false
     for (
       let fired = 0;
@@ -223,7 +219,7 @@ class ProcessState implements KeyedOperator<KeyedBatch> {
     const done = this.#fireAll(keys.processing, out, (timer) => {
       if (timer.at > nowMs || timer.seq >= before) return false
       this.#fire(timer, this.#timed ? Math.max(this.#watermark, timer.since) : timer.at, this.#watermark)
-      this.#fireDue(timer.owner, this.#watermark)
+      this.#fireDue(timer.id, this.#watermark)
       return true
     })
     if (!done) return false

@@ -1,19 +1,13 @@
 /**
- * Things that are due at a time, the earliest first; those of one time in the order they were added. A binary heap whose
+ * Timers of keys, the earliest first; those of one time in the order they were set. A binary heap whose
  * entries know their places, so that moving and cancelling leave nothing behind: a timer that each row moves on costs
  * one entry, not one a row.
  */
 
-/** What a {@link TimeQueue} holds. `seq` and `place` are the queue's; a place of -1 is outside. */
-export interface Due {
-  readonly at: number
-  seq: number
-  place: number
-}
-
-/** A timer of owner `K`, which has one of each name. */
-export class KeyTimer<K> implements Due {
-  readonly owner: K
+/** A timer of a key, which has one of each name. It does not change but for its place in its queue. */
+export class KeyTimer {
+  /** The key's number in the table of its operator. */
+  readonly id: number
   readonly name: string
   readonly at: number
   /** It waits for the watermark, else for the clock. */
@@ -22,11 +16,12 @@ export class KeyTimer<K> implements Due {
   readonly since: number
   /** How many timers before it, each set by the one before, were due at this very time. */
   readonly repeats: number
+  /** The queue's: its number there, and its place; -1: outside. */
   seq = 0
   place = -1
 
-  constructor(owner: K, name: string, at: number, isEvent: boolean, since: number, repeats: number) {
-    this.owner = owner
+  constructor(id: number, name: string, at: number, isEvent: boolean, since: number, repeats: number) {
+    this.id = id
     this.name = name
     this.at = at
     this.isEvent = isEvent
@@ -36,11 +31,11 @@ export class KeyTimer<K> implements Due {
 }
 
 /** Whether `a` comes before `b`. */
-export const isBefore = (a: Due, b: Due): boolean => a.at < b.at || (a.at === b.at && a.seq < b.seq)
+export const isBefore = (a: KeyTimer, b: KeyTimer): boolean => a.at < b.at || (a.at === b.at && a.seq < b.seq)
 
 /** A queue by time: see the head of this file. */
-export class TimeQueue<T extends Due> {
-  readonly #heap: Array<T> = []
+export class TimeQueue {
+  readonly #heap: Array<KeyTimer> = []
   #next = 0
 
   get size(): number {
@@ -52,54 +47,54 @@ export class TimeQueue<T extends Due> {
     return this.#next
   }
 
-  first(): T | undefined {
+  first(): KeyTimer | undefined {
     return this.#heap[0]
   }
 
-  add(item: T): void {
-    item.seq = this.#next++
-    this.#up(item, this.#heap.length)
+  add(timer: KeyTimer): void {
+    timer.seq = this.#next++
+    this.#up(timer, this.#heap.length)
   }
 
-  /** Takes out an item that is in it. */
-  remove(item: T): void {
+  /** Takes out a timer that is in it. */
+  remove(timer: KeyTimer): void {
     const heap = this.#heap
-    const { place } = item
-    const last = heap.pop() as T
-    item.place = -1
-    if (last === item) return
+    const { place } = timer
+    const last = heap.pop() as KeyTimer
+    timer.place = -1
+    if (last === timer) return
     if (place > 0 && isBefore(last, heap[(place - 1) >> 1])) this.#up(last, place)
     else this.#down(last, place)
   }
 
-  #up(item: T, from: number): void {
+  #up(timer: KeyTimer, from: number): void {
     const heap = this.#heap
     let at = from
     while (at > 0) {
       const parent = (at - 1) >> 1
-      if (!isBefore(item, heap[parent])) break
+      if (!isBefore(timer, heap[parent])) break
       this.#put(heap[parent], at)
       at = parent
     }
-    this.#put(item, at)
+    this.#put(timer, at)
   }
 
-  #down(item: T, from: number): void {
+  #down(timer: KeyTimer, from: number): void {
     const heap = this.#heap
     let at = from
     for (;;) {
       let child = at * 2 + 1
       if (child >= heap.length) break
       if (child + 1 < heap.length && isBefore(heap[child + 1], heap[child])) child++
-      if (!isBefore(heap[child], item)) break
+      if (!isBefore(heap[child], timer)) break
       this.#put(heap[child], at)
       at = child
     }
-    this.#put(item, at)
+    this.#put(timer, at)
   }
 
-  #put(item: T, at: number): void {
-    this.#heap[at] = item
-    item.place = at
+  #put(timer: KeyTimer, at: number): void {
+    this.#heap[at] = timer
+    timer.place = at
   }
 }

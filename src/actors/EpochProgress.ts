@@ -199,8 +199,8 @@ const stateOf = (
 ): StateOperatorProgress => {
   const operatorName = state.topology.nameOf(node)
   const now = balanceOf(facts.ledger, operatorName)
-  // Counters go on across restarts: without the ledger before, only those of the very first epoch are its own.
-  const then = balanceOf(before, operatorName) ?? (facts.epoch > 1 ? now : undefined)
+  // Counters go on across restarts: without the ledger before, what they say of this epoch alone is not known.
+  const then = before === undefined ? now : balanceOf(before, operatorName)
   const since = (field: "contributed" | "settled" | "late" | "duplicate"): number =>
     (now?.[field] ?? 0) - (then?.[field] ?? 0)
   const measured = facts.state?.find(({ operator }) => operator === operatorName)

@@ -5,7 +5,11 @@
  * stands at the end its source named, is 0 behind. Otherwise rows are known where the source counts them, and time
  * where it has append times: the age of the last row read. What is not known is absent, never 0.
  */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { Position } from "../model/Position.ts"
+import type { PartitionCursor } from "../model/Source.ts"
 
 /** What a reader knows; it fills these in at its ticks, a few times a second. */
 export interface LagFacts {
@@ -13,12 +17,27 @@ export interface LagFacts {
   /** Where it stands: the row read next. */
   readonly position: Position | undefined
   /** The position after the last row that exists, as of the last look at `cursor.end`. */
-  readonly end?: Position | undefined
+  end?: Position | undefined
   /** Rows between both, as the source counts them. */
-  readonly rowsBehind?: number | undefined
+  rowsBehind?: number | undefined
   /** The source's append time of the last row read, ms since the epoch. */
-  readonly appendMs?: number | undefined
+  appendMs?: number | undefined
 }
+
+/** Pace at which the end of a partition is looked up. */
+const lookMs = 1_000
+
+/** Notes where a partition ends, once a second, until it has been read to its end. A look that fails says nothing. */
+export const watchEnd = (
+  cursor: Pick<PartitionCursor<unknown, unknown, unknown>, "end">,
+  facts: { readonly ended: boolean; end?: Position | undefined }
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    while (!facts.ended) {
+      facts.end = Option.getOrUndefined(Option.flatten(yield* Effect.option(cursor.end)))
+      yield* Effect.sleep(Duration.millis(lookMs))
+    }
+  })
 
 /** Rows and milliseconds behind; each absent when it cannot be known. */
 export interface Lag {

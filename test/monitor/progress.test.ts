@@ -89,7 +89,8 @@ describe("M1: progress of an epoch", () => {
     expect(alone.stateOperators[0].numRowsUpdated).toBe(0)
     const told = epochProgressOf(state, epoch(7, { before: epoch(6).ledger }), undefined, new Map())
     expect(told.stateOperators[0].numRowsUpdated).toBe(48)
-    expect(epochProgressOf(state, epoch(1), undefined, new Map()).stateOperators[0].numRowsUpdated).toBe(48)
+    const none = { epoch: 0, operators: [], edges: [], sinks: [] }
+    expect(epochProgressOf(state, epoch(1), none, new Map()).stateOperators[0].numRowsUpdated).toBe(48)
   })
 
   it("says where each source stood, and the end only for the last epoch", () => {

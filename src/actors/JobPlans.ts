@@ -7,9 +7,9 @@ import type * as Scope from "effect/Scope"
 import { type OptionProblem, QueryError, renderProblem } from "../model/Errors.ts"
 import type { AnySink } from "../model/Sink.ts"
 import { isPipeline, type Pipeline, pipelineOf } from "../streams/Pipeline.ts"
-import type { AnySource, PlanNode, QueryPlan } from "../streams/Plan.ts"
+import type { AnySource, PlanNode, QueryPlan, SourceNode } from "../streams/Plan.ts"
 import { inputsOf } from "../streams/PlanFacts.ts"
-import { shareSource } from "./SharedSource.ts"
+import { type SharedView, shareSource } from "./SharedSource.ts"
 import type { ReadySource } from "./Topology.ts"
 
 /** A query of a job: its name and what it runs. */
@@ -60,32 +60,54 @@ export const checkSinksOfJob = (queries: ReadonlyArray<NamedPipeline>): Effect.E
   return Effect.fail(new QueryError({ reason: "InvalidPipeline", query: refused, message, problems }))
 }
 
+/** A query of a job as it is run. */
+export interface SharingQuery {
+  readonly name: string
+  readonly pipeline: Pipeline<unknown, unknown>
+  /** To be run when the query has ended for good: the others no longer wait for it. */
+  readonly leave: Effect.Effect<void>
+}
+
 /**
  * The same queries, in which a source that at least two of them read is read once. What is open for that is closed with
  * the scope, which has to outlive the queries. A source that one query reads is left as it is.
  */
 export const shareSourcesOfJob = (
   queries: ReadonlyArray<NamedPipeline>
-): Effect.Effect<ReadonlyArray<NamedPipeline>, never, Scope.Scope> =>
+): Effect.Effect<ReadonlyArray<SharingQuery>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const readers = new Map<AnySource, number>()
-    for (const [, pipeline] of queries) {
+    const readings = new Map<AnySource, Array<{ readonly query: string; readonly node: SourceNode }>>()
+    for (const [query, pipeline] of queries) {
       if (!isPipeline(pipeline)) continue
-      const own = new Set<AnySource>()
-      for (const node of nodesOf(pipeline.plan)) if (node.kind === "source") own.add(node.source)
-      for (const source of own) readers.set(source, (readers.get(source) ?? 0) + 1)
+      for (const node of nodesOf(pipeline.plan)) {
+        if (node.kind !== "source") continue
+        const known = readings.get(node.source)
+        if (known === undefined) readings.set(node.source, [{ query, node }])
+        else known.push({ query, node })
+      }
     }
-    const shared = new Map<AnySource, AnySource>()
-    for (const [source, count] of readers) if (count > 1) shared.set(source, yield* shareSource(source as ReadySource))
-    if (shared.size === 0) return queries
-    return queries.map(([name, pipeline]): NamedPipeline => [
-      name,
-      isPipeline(pipeline) ? pipelineOf(withSources(pipeline.plan, shared)) : pipeline
-    ])
+    /** By query, what its nodes read instead. */
+    const shared = new Map<string, Map<SourceNode, SharedView>>()
+    for (const [source, of] of readings) {
+      if (new Set(of.map(({ query }) => query)).size < 2) continue
+      const readers = of.map(({ query }) => query)
+      const views = yield* shareSource(source as ReadySource, readers)
+      of.forEach(({ query, node }, i) => {
+        const mine = shared.get(query) ?? new Map<SourceNode, SharedView>()
+        shared.set(query, mine.set(node, views[i]))
+      })
+    }
+    return queries.map(([name, pipeline]): SharingQuery => {
+      const views = shared.get(name)
+      if (views === undefined) return { name, pipeline, leave: Effect.void }
+      const sources = new Map([...views].map(([node, view]) => [node, view.source]))
+      const leave = Effect.forEach([...views.values()], (view) => view.leave, { discard: true })
+      return { name, pipeline: pipelineOf(withSources(pipeline.plan, sources)), leave }
+    })
   })
 
-/** The same plan with other sources. Nodes above none of them are the same; a node used twice stays one node. */
-export const withSources = (plan: QueryPlan, sources: ReadonlyMap<AnySource, AnySource>): QueryPlan => {
+/** The same plan, in which some nodes read other sources. What reads none of them is the same; one node stays one. */
+export const withSources = (plan: QueryPlan, sources: ReadonlyMap<SourceNode, AnySource>): QueryPlan => {
   const made = new Map<PlanNode, PlanNode>()
   const of = (node: PlanNode): PlanNode => {
     const known = made.get(node)
@@ -96,7 +118,7 @@ export const withSources = (plan: QueryPlan, sources: ReadonlyMap<AnySource, Any
   }
   const rebuilt = (node: PlanNode): PlanNode => {
     if (node.kind === "source") {
-      const source = sources.get(node.source)
+      const source = sources.get(node)
       return source === undefined ? node : { ...node, source }
     }
     if (node.kind === "union") {

@@ -4,7 +4,8 @@
  * Invariants: the chunks stand in the partition's order without a gap, so that each place between two of them, and the
  * one before the first, is known by its position; at most `bounds` of them are held, and at least the newest. A
  * subscriber stands at one of these places. Whoever has not taken a chunk when it must go is let go: it keeps its
- * position and no longer belongs here. Positions are compared for equality and nothing else.
+ * position and no longer belongs here. A hub that *holds* forgets nothing that somebody still needs: it is full, and
+ * who wants more waits. Positions are compared for equality and nothing else.
  *
  * Only state and its transitions: nothing here waits or runs. See SharedPartition.ts for who reads when.
  */
@@ -21,22 +22,33 @@ export interface Entry {
   readonly bytes: number
 }
 
-/** What a hub may hold. */
+/** What a hub may keep, and for whom. */
 export interface HubBounds {
   /** Chunks. */
   readonly chunks: number
-  /** Chunks of them that no subscriber needs any more. */
+  /** Chunks of them that all subscribers have taken, while some reader is not here, and when all are. */
   readonly history: number
+  readonly recent: number
   /** Bytes; depends on how many hubs there are. */
   readonly bytes: () => number
+  /** How many may come. */
+  readonly readers: number
+  /** Keeps what somebody needs, beyond the bytes if the last chunk goes beyond them. */
+  readonly holds: boolean
+  /** Somebody who has not come yet needs all there is. */
+  readonly isAwaited: () => boolean
 }
 
 /** One open cursor of one query. */
 export interface Subscriber {
+  /** Which of the readers it is. */
+  readonly reader: number
   /** Where it reads on; undefined: where the source's options say. */
   position: Position | undefined
   /** Number of the chunk that it takes next, in its hub. */
   next: number
+  /** Rows of that chunk that it has taken already. */
+  taken: number
   hub: PartitionHub | undefined
   /** What it asked for last. */
   rows: number
@@ -45,6 +57,19 @@ export interface Subscriber {
   end: Position | undefined
   closed: boolean
 }
+
+/** A reader that stands at a position, and in no hub yet. */
+export const subscriberAt = (reader: number, position: Position | undefined): Subscriber => ({
+  reader,
+  position,
+  next: 0,
+  taken: 0,
+  hub: undefined,
+  rows: Infinity,
+  bytes: Infinity,
+  end: undefined,
+  closed: false
+})
 
 const sound = (bytes: number): number => (bytes > 0 && bytes < Infinity ? bytes : 0)
 
@@ -99,6 +124,16 @@ export class PartitionHub {
     return this.#start === position ? this.#first : undefined
   }
 
+  /** The number nearest to this one of a chunk that is kept, or of the next one. */
+  nearest(number: number): number {
+    return Math.min(Math.max(number, this.#first), this.#first + this.#entries.length)
+  }
+
+  /** Where a chunk that is kept begins. */
+  startOf(number: number): Position | undefined {
+    return number === this.#first ? this.#start : this.#entries[number - this.#first - 1]?.chunk.next
+  }
+
   /** Whether a subscriber may take every chunk from this one on. */
   fits(subscriber: Subscriber, from: number): boolean {
     for (let i = from - this.#first; i < this.#entries.length; i++)
@@ -131,9 +166,8 @@ export class PartitionHub {
   /** Whether the next chunk would cost a subscriber its place. */
   get isFull(): boolean {
     // The next one is taken to be as large as the last.
-    if (!this.#exceeds(this.#entries.length + 1, this.#bytes + (this.#entries.at(-1)?.bytes ?? 0))) return false
-    for (const s of this.subscribers) if (s.next === this.#first) return true
-    return false
+    const last = this.#entries.at(-1)
+    return last !== undefined && this.#exceeds(this.#entries.length + 1, this.#bytes + last.bytes) && this.#isNeeded()
   }
 
   /** Puts a chunk at the tip, forgets old ones, and lets those go whose next one had to be forgotten. */
@@ -141,7 +175,10 @@ export class PartitionHub {
     const entry = { chunk, asked, bytes: sound(chunk.bytes) }
     this.#entries.push(entry)
     this.#bytes += entry.bytes
-    while (this.#entries.length > 1 && this.#exceeds(this.#entries.length, this.#bytes)) this.#forget()
+    while (this.#entries.length > 1 && this.#exceeds(this.#entries.length, this.#bytes)) {
+      if (this.#bounds.holds && this.#isNeeded()) return
+      this.#forget()
+    }
     this.#trim()
   }
 
@@ -149,10 +186,19 @@ export class PartitionHub {
     return chunks > this.#bounds.chunks || bytes > this.#bounds.bytes()
   }
 
+  /** Whether somebody has not taken the oldest. */
+  #isNeeded(): boolean {
+    if (this.#bounds.isAwaited()) return true
+    for (const s of this.subscribers) if (s.next === this.#first) return true
+    return false
+  }
+
   /** Forgets what all have taken, beyond what is kept for those who come. */
   #trim(): void {
-    if (this.#entries.length <= this.#bounds.history) return
-    let slowest = this.#first + this.#entries.length - this.#bounds.history
+    const { readers, history, recent, isAwaited } = this.#bounds
+    const kept = this.subscribers.size < readers ? history : recent
+    if (this.#entries.length <= kept || isAwaited()) return
+    let slowest = this.#first + this.#entries.length - kept
     for (const s of this.subscribers) if (s.next < slowest) slowest = s.next
     while (this.#first < slowest) this.#forget()
   }

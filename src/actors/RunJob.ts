@@ -34,8 +34,11 @@ export const startJob = <N extends string, E, R>(
       const { queries, options } = job[JobTypeId]
       yield* checkSinksOfJob(queries)
       const handles: Array<readonly [string, QueryHandle<unknown>]> = []
-      for (const [name, pipeline] of yield* shareSourcesOfJob(queries))
-        handles.push([name, yield* start(pipeline, { ...options, name } as QueryOptions<unknown, unknown>)])
+      for (const { name, pipeline, leave } of yield* shareSourcesOfJob(queries)) {
+        const handle = yield* start(pipeline, { ...options, name } as QueryOptions<unknown, unknown>)
+        yield* Effect.forkScoped(Effect.andThen(Effect.exit(handle.await), leave))
+        handles.push([name, handle])
+      }
       return Object.fromEntries(handles)
     })
   ) as Effect.Effect<{ readonly [K in N]: QueryHandle<E> }, E | QueryError, R | CheckpointStore | Scope.Scope>

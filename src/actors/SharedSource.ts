@@ -8,63 +8,72 @@
  * the same place again. A failure of the reading itself is everybody's: each query restarts by its own schedule, and
  * the first that opens the partition again reads it anew.
  *
- * Not shared are sources that cannot be read again from a position: each query reads them for itself.
+ * A source that cannot be read again from a position (a socket, an Effect Stream) is the exception: nothing that it gave
+ * may be lost to anybody, so it is read at the pace of the slowest query that is running, once the bounded buffer is
+ * full. Its first rows wait for all queries to begin, at most `Limits.sharedStartMs`, after which a warning names those
+ * that go without. A query that fails and restarts goes on where it stopped, as far as the buffer reaches.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Limits } from "../model/Limits.ts"
 import type { PartitionId } from "../model/Position.ts"
-import { SharedPartition } from "./SharedPartition.ts"
+import { SharedPartition, type Sharing } from "./SharedPartition.ts"
 import type { ReadySource } from "./Topology.ts"
 
-/** What a shared source may hold. */
-export interface SharedBounds {
-  /** Chunks of each reading of a partition; default `Limits.sharedChunksMax`. */
-  readonly chunks: number
-  /** Chunks of them that nobody needs any more; default `Limits.sharedHistoryChunks`. */
-  readonly history: number
-  /** Bytes of all together, in equal parts; default `Limits.sharedBytesMax`. */
-  readonly bytes: number
+/** A shared source as one of its readers sees it. */
+export interface SharedView {
+  readonly source: ReadySource
+  /** The reader reads no more: nobody waits for it. */
+  readonly leave: Effect.Effect<void>
 }
 
-const standard: SharedBounds = {
+const standard: Sharing["bounds"] = {
   chunks: Limits.sharedChunksMax,
   history: Limits.sharedHistoryChunks,
+  recent: Limits.sharedRecentChunks,
   bytes: Limits.sharedBytesMax
 }
 
-/** A source of the same rows for all queries that are given it. What it has open is closed with the scope. */
+/**
+ * The same source for several readers, by name: one view for each, in their order. What is open is closed with the
+ * scope, which has to outlive them. `bounds`: for tests; default those of `Limits`.
+ */
 export const shareSource = (
   source: ReadySource,
-  bounds: SharedBounds = standard
-): Effect.Effect<ReadySource, never, Scope.Scope> => {
-  if (!source.features.replayable) return Effect.succeed(source)
-  return Effect.map(
+  readers: ReadonlyArray<string>,
+  bounds = standard
+): Effect.Effect<ReadonlyArray<SharedView>, never, Scope.Scope> =>
+  Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => new Map<PartitionId, SharedPartition>()),
       (partitions) => Effect.forEach([...partitions.values()], (partition) => partition.close, { discard: true })
     ),
     (partitions) => {
-      const budget = { ...bounds, hubs: 0 }
+      const sharing: Sharing = { bounds, readers, gone: new Set(), hubs: 0 }
       const partitionOf = (id: PartitionId): SharedPartition => {
         const known = partitions.get(id)
         if (known !== undefined) return known
-        const made = new SharedPartition(source, id, budget)
+        const made = new SharedPartition(source, id, sharing)
         partitions.set(id, made)
         return made
       }
-      return {
-        ...source,
-        open: (partition, from) =>
-          Effect.suspend(() => {
-            const shared = partitionOf(partition)
-            // Registered first, so that it runs last.
-            const forget = Effect.addFinalizer(() =>
-              Effect.sync(() => void (shared.hubs.size === 0 && partitions.delete(partition)))
-            )
-            return Effect.andThen(forget, shared.open(from))
-          })
-      }
+      return readers.map((_, reader): SharedView => ({
+        source: {
+          ...source,
+          open: (partition, from) =>
+            Effect.suspend(() => {
+              const shared = partitionOf(partition)
+              // Registered first, so that it runs last.
+              const forget = Effect.addFinalizer(() =>
+                Effect.sync(() => void (shared.isUnused && partitions.delete(partition)))
+              )
+              return Effect.andThen(forget, shared.open(from, reader))
+            })
+        },
+        leave: Effect.sync(() => {
+          sharing.gone.add(reader)
+          for (const partition of partitions.values()) partition.forget(reader)
+        })
+      }))
     }
   )
-}

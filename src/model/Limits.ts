@@ -26,10 +26,14 @@ export const Limits = {
   sharedChunksMax: 256,
   /** Bytes that all readings of a shared source hold so; one chunk each is let in, however large. */
   sharedBytesMax: 64 << 20,
-  /** Chunks of them that are kept although all have taken them, for a query that comes or restarts. */
+  /** Chunks of them that are kept although all have taken them, for a query that is not there yet or restarts. */
   sharedHistoryChunks: 64,
+  /** The same when all queries are there: each chunk kept costs the garbage collector. */
+  sharedRecentChunks: 4,
   /** Turns of the scheduler that a shared reading gives a query that is as far behind as it may be. */
   sharedTurnsMax: 16,
+  /** How long a source that cannot be read again waits, when it may hold no more, for a query that has not begun. */
+  sharedStartMs: 10_000,
   /** Milliseconds of CPU after which the scheduler lets timers and sockets run. */
   timeSliceMs: 5,
   /** Distinct keys a sender remembers before it forgets them all and starts again (rule A7). */

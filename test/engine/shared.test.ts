@@ -11,16 +11,16 @@ const rowsOf = (partition: string, count: number): ReadonlyArray<{ readonly n: n
   Array.from({ length: count }, (_, n) => ({ n, text: `${partition} ${n}` }))
 type Row = ReturnType<typeof rowsOf>[number]
 
-const small = { chunks: 3, history: 2, bytes: 1 << 20 }
+const small = { chunks: 3, history: 2, recent: 1, bytes: 1 << 20 }
 
 /** The same world with its source shared. */
 const shared = <A>(
   world: Effect.Effect<SourceUnderTest<A>, unknown, Scope.Scope>
 ): Effect.Effect<SourceUnderTest<A>, unknown, Scope.Scope> =>
   Effect.flatMap(world, (w) =>
-    Effect.map(shareSource(w.source as ReadySource, small), (source) => ({
+    Effect.map(shareSource(w.source as ReadySource, ["a"], small), ([view]) => ({
       ...w,
-      source: source as Source<A, unknown, unknown>
+      source: view.source as Source<A, unknown, unknown>
     }))
   )
 
@@ -69,6 +69,11 @@ describe("M1: a shared source is a source", () => {
     "shared, partitions come, no end position",
     { ...replayable, dynamicPartitions: true, endPosition: false },
     shared(fed({ dynamicPartitions: true, endPosition: false }))
+  )
+  sourceConformance(
+    "shared, not replayable",
+    { ...replayable, dynamicPartitions: true, endPosition: false, replayable: false },
+    shared(fed({ dynamicPartitions: true, endPosition: false, replayable: false }))
   )
   sourceConformance(
     "shared, columns in chunks of 4",

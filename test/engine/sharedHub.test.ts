@@ -2,7 +2,7 @@
 import { Cause, Effect, Exit, Fiber, Option, Scope } from "effect"
 import { describe, expect, it } from "vitest"
 import * as Memory from "../../src/connectors/memory/Memory.ts"
-import { PartitionHub } from "../../src/actors/PartitionHub.ts"
+import { PartitionHub, subscriberAt } from "../../src/actors/PartitionHub.ts"
 import { SharedPartition } from "../../src/actors/SharedPartition.ts"
 import { shareSource } from "../../src/actors/SharedSource.ts"
 import type { ReadySource } from "../../src/actors/Topology.ts"
@@ -13,11 +13,11 @@ import { settle } from "./kit.ts"
 
 type Cursor = PartitionCursor<unknown, unknown, unknown>
 
-const bounds = { chunks: 8, history: 4, bytes: 1 << 20 }
+const bounds = { chunks: 8, history: 4, recent: 4, bytes: 1 << 20 }
 const rows = (n: number) => ({ rows: n, bytes: 1 << 20 })
 const at = (n: number): Option.Option<Position> => Option.some(position(String(n)))
 const partitionOf = (source: unknown, of = bounds): SharedPartition =>
-  new SharedPartition(source as ReadySource, "0", { ...of, hubs: 0 })
+  new SharedPartition(source as ReadySource, "0", { bounds: of, readers: ["a", "b"], gone: new Set(), hubs: 0 })
 const lost = new SourceError({ connector: "c", retryable: true, message: "lost" })
 const run = (effect: Effect.Effect<void, unknown, Scope.Scope>): Promise<void> =>
   Effect.runPromise(Effect.timeout(Effect.scoped(effect), "5 seconds"))
@@ -30,14 +30,14 @@ describe("M1: a shared reading", () => {
       Effect.gen(function* () {
         const channel = Memory.channel<number>()
         const shared = partitionOf(channel.source)
-        const [a, b] = [yield* shared.open(Option.none()), yield* shared.open(Option.none())]
+        const [a, b] = [yield* shared.open(Option.none(), 0), yield* shared.open(Option.none(), 0)]
         yield* channel.push("0", [1])
         yield* channel.fail("0", lost)
         yield* channel.push("0", [2])
         expect(yield* pulled(a, 5)).toEqual([1])
         expect(yield* Effect.flip(a.pull(rows(5)))).toBe(lost)
         // B has not pulled at all.
-        const again = yield* shared.open(at(1))
+        const again = yield* shared.open(at(1), 0)
         expect(yield* pulled(again, 5)).toEqual([2])
         expect(yield* pulled(b, 5)).toEqual([1])
         expect(yield* Effect.flip(b.pull(rows(5)))).toBe(lost)
@@ -62,14 +62,14 @@ describe("M1: a shared reading", () => {
             )
         })
         const both = yield* Effect.all(
-          [1, 2].map(() => Effect.exit(Effect.scoped(shared.open(Option.none())))),
+          [1, 2].map(() => Effect.exit(Effect.scoped(shared.open(Option.none(), 0)))),
           {
             concurrency: "unbounded"
           }
         )
         expect(both.map((exit) => Exit.isFailure(exit) && Cause.squash(exit.cause))).toEqual([lost, lost])
         expect([opens, shared.hubs.size]).toEqual([1, 0])
-        yield* shared.open(Option.none())
+        yield* shared.open(Option.none(), 0)
         expect([opens, yield* channel.cursors]).toEqual([2, 1])
       })
     ))
@@ -83,14 +83,16 @@ describe("M1: a shared reading", () => {
           open: (p: string, from: Option.Option<Position>) => Effect.andThen(settle(5), channel.source.open(p, from))
         }
         const shared = partitionOf(slow)
-        const first = yield* Effect.forkChild(Effect.scoped(Effect.andThen(shared.open(Option.none()), Effect.never)))
+        const first = yield* Effect.forkChild(
+          Effect.scoped(Effect.andThen(shared.open(Option.none(), 0), Effect.never))
+        )
         const second = yield* Effect.forkChild(
-          Effect.scoped(Effect.flatMap(shared.open(Option.none()), (cursor) => pulled(cursor, 5)))
+          Effect.scoped(Effect.flatMap(shared.open(Option.none(), 0), (cursor) => pulled(cursor, 5)))
         )
         yield* settle(2)
         yield* Fiber.interrupt(first)
         yield* channel.caughtUp("0")
-        const third = yield* shared.open(Option.none())
+        const third = yield* shared.open(Option.none(), 0)
         const waits = yield* Effect.forkChild(pulled(third, 5))
         yield* settle(2)
         yield* Fiber.interrupt(second)
@@ -105,10 +107,10 @@ describe("M1: a shared reading", () => {
       Effect.gen(function* () {
         const channel = Memory.channel<number>()
         yield* channel.push("0", [1, 2, 3, 4])
-        const shared = partitionOf(channel.source, { ...bounds, history: 0 })
-        const old = yield* shared.open(Option.none())
+        const shared = partitionOf(channel.source, { ...bounds, history: 0, recent: 0 })
+        const old = yield* shared.open(Option.none(), 0)
         yield* pulled(old, 2)
-        const young = yield* shared.open(at(4))
+        const young = yield* shared.open(at(4), 0)
         const waits = yield* Effect.forkChild(pulled(young, 2))
         yield* settle()
         expect(shared.hubs.size).toBe(2)
@@ -127,7 +129,7 @@ describe("M1: a shared reading", () => {
         const channel = Memory.channel<number>()
         yield* channel.push("0", [1, 2, 3, 4])
         const shared = partitionOf(channel.source)
-        const [a, b] = [yield* shared.open(Option.none()), yield* shared.open(Option.none())]
+        const [a, b] = [yield* shared.open(Option.none(), 0), yield* shared.open(Option.none(), 0)]
         expect(yield* pulled(a, 4)).toEqual([1, 2, 3, 4])
         expect(yield* pulled(b, 3)).toEqual([1, 2, 3])
         expect(yield* channel.cursors).toBe(2)
@@ -140,8 +142,10 @@ describe("M1: a shared reading", () => {
       })
     ))
 
+  const hubBounds = { ...bounds, bytes: () => 1 << 20, readers: 2, holds: false, isAwaited: () => false }
+
   it("knows a place by the last chunk that ends there, so that bad input without rows is not given twice", () => {
-    const hub = new PartitionHub(0, undefined, { ...bounds, bytes: () => 1 << 20 })
+    const hub = new PartitionHub(0, undefined, hubBounds)
     const chunk = { length: 0, rows: [], next: position("7"), bytes: Number.NaN }
     hub.push(chunk, 5)
     hub.push(chunk, 5)
@@ -154,9 +158,8 @@ describe("M1: a shared reading", () => {
   })
 
   it("keeps some chunks for a query that restarts, and more for one that is behind, within its bytes", () => {
-    const hub = new PartitionHub(0, undefined, { chunks: 6, history: 2, bytes: () => 100 })
-    const reader = { position: undefined, next: 0, hub: undefined, rows: 1, bytes: 1, end: undefined, closed: false }
-    const behind = { ...reader }
+    const hub = new PartitionHub(0, undefined, { ...hubBounds, chunks: 6, history: 2, recent: 1, bytes: () => 100 })
+    const [behind, other] = [subscriberAt(0, undefined), subscriberAt(1, undefined)]
     const push = (n: number, bytes: number): void =>
       hub.push({ length: 1, rows: [n], next: position(String(n)), bytes }, 1)
     hub.join(behind, 0)
@@ -165,8 +168,13 @@ describe("M1: a shared reading", () => {
     behind.next = 4
     push(6, 10)
     expect(hub.held).toEqual({ chunks: 2, bytes: 20 })
+    // With all readers there, fewer are kept.
+    hub.join(other, 6)
+    behind.next = 6
+    push(7, 10)
+    expect(hub.held).toEqual({ chunks: 1, bytes: 10 })
     // One that is too large for the bytes takes the place of all others.
-    push(7, 1000)
+    push(8, 1000)
     expect(hub.held).toEqual({ chunks: 1, bytes: 1000 })
     expect([behind.hub, hub.subscribers.size]).toEqual([undefined, 0])
   })
@@ -175,7 +183,7 @@ describe("M1: a shared reading", () => {
     const channel = Memory.channel<number>({ partitions: ["p0", "p1"] })
     await run(
       Effect.gen(function* () {
-        const source = yield* shareSource(channel.source as ReadySource)
+        const [{ source }] = yield* shareSource(channel.source as ReadySource, ["a", "b"])
         const forgotten = Scope.makeUnsafe()
         for (const p of ["p0", "p1"]) yield* Scope.provide(source.open(p, Option.none()), forgotten)
         expect(yield* channel.cursors).toBe(2)

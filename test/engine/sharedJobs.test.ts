@@ -1,5 +1,5 @@
 /** M1: jobs whose queries read one source, and jobs whose queries write one sink. */
-import { Effect, Logger, Schedule } from "effect"
+import { Effect, Logger, Queue, Schedule, Stream } from "effect"
 import { describe, expect, it } from "vitest"
 import {
   EventStream,
@@ -10,10 +10,12 @@ import {
   type Sink,
   SinkError,
   type Source,
+  Streams,
   Trigger,
   Window
 } from "tidemark"
 import { withSources } from "../../src/actors/JobPlans.ts"
+import type { AnySource, SourceNode } from "../../src/streams/Plan.ts"
 import type { Mode } from "../../src/model/Sink.ts"
 import { errorOf, operatorOf, run, runScoped, until } from "./kit.ts"
 
@@ -22,6 +24,7 @@ interface Row {
 }
 const rows = (from: number, to: number): ReadonlyArray<Row> =>
   Array.from({ length: to - from }, (_, i) => ({ n: from + i }))
+const trigger = Trigger.every("1 millis")
 const quietly = Effect.provide(Logger.layer([]))
 
 /** The same source, and how often its partitions were opened. */
@@ -139,7 +142,7 @@ describe("M1: queries of a job on one source", () => {
             {
               restart: Schedule.forever,
               restartLimit: { restarts: 100, within: "1 minute" },
-              trigger: Trigger.every("1 millis"),
+              trigger,
               chunkRows: 4
             }
           )
@@ -197,21 +200,66 @@ describe("M1: queries of a job on one source", () => {
     ))
 })
 
+describe("M1: queries of a job on one source that cannot be read again", () => {
+  it("all get all of it, although the stream gives each row once", () =>
+    runScoped(
+      Effect.gen(function* () {
+        const queue = yield* Queue.unbounded<Row>()
+        const source = Streams.source(Stream.fromQueue(queue))
+        const [a, b] = [Memory.sink<unknown>(), Memory.sink<unknown>()]
+        yield* Queue.offerAll(queue, rows(0, 50))
+        yield* Query.startJob(Query.job({ a: into(source, a), b: into(source, b) }, { chunkRows: 7, trigger }))
+        yield* Queue.offerAll(queue, rows(50, 100))
+        for (const sink of [a, b]) {
+          yield* until(
+            "it has all",
+            Effect.map(sink.rows, (found) => found.length === 100)
+          )
+          expect(yield* sink.rows).toEqual(rows(0, 100))
+        }
+      })
+    ))
+
+  it("a query that ends is waited for no longer", () =>
+    runScoped(
+      Effect.gen(function* () {
+        const channel = Memory.channel<Row>({ replayable: false })
+        const [a, b] = [Memory.sink<unknown>(), Memory.sink<unknown>()]
+        const handles = yield* Query.startJob(
+          Query.job({ a: into(channel.source, a), b: into(channel.source, b) }, { chunkRows: 1, trigger })
+        )
+        yield* channel.push("0", rows(0, 3))
+        yield* until(
+          "b has begun",
+          Effect.map(b.rows, (found) => found.length === 3)
+        )
+        yield* handles.b.drain
+        yield* channel.push("0", rows(3, 1000))
+        yield* until(
+          "a has all",
+          Effect.map(a.rows, (found) => found.length === 1000)
+        )
+        expect(yield* a.rows).toEqual(rows(0, 1000))
+      })
+    ))
+})
+
 describe("M1: a plan with other sources", () => {
   it("keeps its shape: what was one node is one node, and what reads other sources is the same", () => {
     const [one, two, other] = [Memory.source<Row>([]), Memory.source<Row>([]), Memory.source<Row>([])]
-    const shared = EventStream.from(one).pipe(EventStream.map((row) => row))
+    const read = EventStream.from(one)
+    const shared = read.pipe(EventStream.map((row) => row))
     const apart = EventStream.from(two).pipe(EventStream.map((row) => row))
     const query = Query.outputs({
       left: shared.pipe(EventStream.union(apart), EventStream.to(Memory.sink())),
       right: shared.pipe(EventStream.to(Memory.sink()))
     })
-    const plan = withSources(query.plan, new Map([[one as never, other as never]]))
+    const plan = withSources(query.plan, new Map([[read.plan as SourceNode, other as AnySource]]))
     const [left, right] = plan.outputs.map(({ sink }) => sink.input)
     if (left.kind !== "union" || right.kind !== "map") throw new Error("another shape")
     expect(left.inputs[0]).toBe(right)
     expect(left.inputs[1]).toBe(apart.plan)
-    expect(right.input).toEqual({ ...EventStream.from(one).plan, source: other })
+    expect(right.input).toEqual({ ...read.plan, source: other })
     expect(plan.outputs.map(({ name, sink }) => [name, sink.mode])).toEqual([
       ["left", "append"],
       ["right", "append"]

@@ -29,17 +29,33 @@ export interface Chain extends ChainFacts {
 
 const query = "flights"
 
+const names = (at: string): ReadonlyArray<string> => {
+  try {
+    return readdirSync(at).toSorted()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return []
+    throw error
+  }
+}
+
+/** The highest number of which both copies are there, by their names alone; 0 before the first. */
+export const numberOf = (folder: string): number => {
+  const highest = (copy: Copy): number => {
+    const root = join(folder, ".tidemark", chainPrefix(query, copy))
+    for (const group of names(root)) {
+      for (const name of names(join(root, group))) {
+        const number = numberOfName(name)
+        if (number !== undefined) return number
+      }
+    }
+    return 0
+  }
+  return Math.min(highest("primary"), highest("copy"))
+}
+
 /** Manifests of one copy, newest first. */
 const manifests = function* (folder: string, copy: Copy): Generator<Manifest> {
   const root = join(folder, ".tidemark", chainPrefix(query, copy))
-  const names = (at: string): ReadonlyArray<string> => {
-    try {
-      return readdirSync(at).toSorted()
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return []
-      throw error
-    }
-  }
   for (const group of names(root)) {
     for (const name of names(join(root, group))) {
       if (numberOfName(name) === undefined) continue

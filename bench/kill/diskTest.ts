@@ -30,6 +30,7 @@ export interface DiskTestResult {
 }
 
 const sizeMiB = 8
+const livesMs = 8_000
 const fullMs = 2_500
 const patienceMs = 30_000
 const noSpace = /given up.*(ENOSPC|no space|full)/i
@@ -105,8 +106,7 @@ export const diskTest = async (test: DiskTest): Promise<DiskTestResult> => {
     mkdirSync(mount, { recursive: true })
     execFileSync("mount", ["-t", "tmpfs", "-o", `size=${sizeMiB}m`, "tidemark-kill", mount])
     try {
-      const paceMs = world.settings.paceMs * 6
-      const found = await round(world, { ...world.settings, paceMs, restarts: true, folder })
+      const found = await round(world, { ...world.lasting(livesMs), restarts: true, folder })
       rounds.push(found)
       for (const problem of found.problems) test.say(`WRONG: ${folder}: ${problem}`)
       test.say(

@@ -8,6 +8,7 @@ import { conclude as conclusion, type Expected, type History, lookAt } from "./h
 import { changed, compare } from "./parts.ts"
 import { type Ended, isFrozen, pause, type Running, start, type StartOptions, until } from "./process.ts"
 import { seeded, type Seeded } from "./seeded.ts"
+import { nameOf } from "./targets.ts"
 import { inParallel, isRight, makeTally } from "./tally.ts"
 import { makeWorld, type WorldOptions } from "./world.ts"
 
@@ -40,11 +41,15 @@ export interface FenceTestResult {
 export const fencedCode = 3
 
 const patienceMs = 30_000
+const passagesMax = 6
 
 interface Duel {
   readonly history: History
-  readonly outcome: "fenced" | "other"
-  readonly frozenAt: string | undefined
+  /** The first process ran the query when it froze. */
+  readonly owned: boolean
+  /** It ended as one that was taken over. */
+  readonly fenced: boolean
+  readonly frozenAt: string
   readonly takeoverMs: number
 }
 
@@ -56,12 +61,19 @@ const judgeLoser = (loser: Ended, owned: boolean, winner: Running): ReadonlyArra
   return loser.stderr.includes(`pid ${winner.pid}`) ? [] : [`${how} without naming pid ${winner.pid}: ${loser.stderr}`]
 }
 
+/** Any step, rare ones as often as others. */
+const freezeAt = (expected: Expected, random: Seeded): string => {
+  const side = random.pick([...new Set(expected.passed)])
+  const passages = expected.passed.filter((passed) => passed === side).length
+  return `${side}:${1 + random.below(Math.min(passages, passagesMax))}:stop`
+}
+
 const duel = async (options: StartOptions, expected: Expected, random: Seeded): Promise<Duel> => {
   const { folder } = options
   mkdirSync(folder, { recursive: true })
   const problems: Array<string> = []
-  const at = 1 + random.below(expected.passed.length)
-  const first = start({ ...options, failpoint: `*:*:${at}:stop` })
+  const rule = freezeAt(expected, random)
+  const first = start({ ...options, failpoint: rule })
   await until(() => first.hasEnded() || isFrozen(first.pid), patienceMs)
   const before = chainOf(folder)
   const owned = before !== undefined && before.pid === first.pid && before.ended === undefined && isFrozen(first.pid)
@@ -100,13 +112,14 @@ const duel = async (options: StartOptions, expected: Expected, random: Seeded): 
   const wrong = compare(expected.seen, lookAt(folder), true)
   const end = { before, after: chainOf(folder), hit: true, sinceSignalMs: 0, held: 0 }
   const steps = [
-    { ...end, step: { parallelism: 1, failpoint: `*:*:${at}:stop`, signal: "SIGKILL" as const }, ended: loser },
+    { ...end, step: { parallelism: 1, failpoint: rule, signal: "SIGKILL" as const }, ended: loser },
     { ...end, step: undefined, ended: winner }
   ]
   return {
     history: { folder, steps, wrong, problems },
-    outcome: owned ? "fenced" : "other",
-    frozenAt: expected.passed[at - 1],
+    owned,
+    fenced: loser.code === fencedCode,
+    frozenAt: nameOf(rule.split(":").slice(0, 2).join(":")),
     takeoverMs
   }
 }
@@ -119,21 +132,19 @@ export const fenceTest = async (test: FenceTest): Promise<FenceTestResult> => {
   const tally = makeTally(world)
   const frozenAt = new Map<string, number>()
   let freezes = 0
+  let fenced = 0
   let others = 0
   let slowest = 0
   const one = async (n: number): Promise<void> => {
-    const {
-      history,
-      outcome,
-      frozenAt: side,
-      takeoverMs
-    } = await duel({ ...settings, folder: world.folder(`fence-${n}`) }, expected, random.fork())
+    const options = { ...settings, folder: world.folder(`fence-${n}`) }
+    const { history, owned, takeoverMs, ...found } = await duel(options, expected, random.fork())
     tally.add(history)
-    if (outcome === "other") others++
+    if (!owned) others++
     else {
       freezes++
+      if (found.fenced) fenced++
       slowest = Math.max(slowest, takeoverMs)
-      if (side !== undefined) frozenAt.set(side, (frozenAt.get(side) ?? 0) + 1)
+      frozenAt.set(found.frozenAt, (frozenAt.get(found.frozenAt) ?? 0) + 1)
     }
     if (n % 10 === 0) test.say(`${freezes} freezes, the slowest takeover after ${Math.round(slowest)} ms`)
   }
@@ -143,7 +154,7 @@ export const fenceTest = async (test: FenceTest): Promise<FenceTestResult> => {
   const sides = [...frozenAt].toSorted(([a], [b]) => (a < b ? -1 : 1))
   return {
     freezes,
-    fenced: isRight(tally) ? freezes : Number.NaN,
+    fenced,
     others,
     frozenAt: Object.fromEntries(sides),
     slowestTakeoverMs: Math.round(slowest),

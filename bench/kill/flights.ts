@@ -16,7 +16,8 @@ export interface Flight {
   readonly destination: string
 }
 
-const lanes = 4
+/** Files that the flights are dealt to. */
+export const lanes = 4
 const minuteMs = 60_000
 const recorded = new URL("../../node_modules/vega-datasets/data/flights-20k.json", import.meta.url)
 

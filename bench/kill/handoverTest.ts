@@ -5,7 +5,7 @@
  */
 import { mkdirSync } from "node:fs"
 import { median } from "../checks/run.ts"
-import { chainOf } from "./chain.ts"
+import { chainOf, numberOf } from "./chain.ts"
 import { conclude, type Expected, lookAt } from "./history.ts"
 import { compare } from "./parts.ts"
 import { embedded, pause, type Running, start, type StartOptions, until } from "./process.ts"
@@ -32,7 +32,9 @@ export interface HandoverResult {
   readonly ok: boolean
 }
 
-const patienceMs = 20_000
+const patienceMs = 30_000
+/** Long enough for the old one to be there still when the new one has found out that it is. */
+const oldLivesMs = 10_000
 const gapMaxMs = 5_000
 /** Less than one heartbeat: whoever waits for an owner waits for three. */
 const restartMaxMs = 900
@@ -40,12 +42,15 @@ const standsBy = /waits as a standby/
 
 const epochOf = (folder: string): number => chainOf(folder)?.epoch ?? 0
 
-/** Waits until the checkpoint is beyond an epoch; how long it took. */
-const beyond = async (folder: string, epoch: number): Promise<number> => {
+/** Waits until there are so many more manifests, the takeover's among them; how long it took. */
+const manifests = async (folder: string, more: number): Promise<number> => {
   const began = performance.now()
-  await until(() => epochOf(folder) > epoch, patienceMs, 2)
+  const number = numberOf(folder) + more
+  await until(() => numberOf(folder) >= number, patienceMs, 2)
   return performance.now() - began
 }
+/** A takeover and an epoch. */
+const first = 2
 
 /** What is wrong with a folder in which all should be done. */
 const finish = async (world: World, folder: string, last: Running): Promise<ReadonlyArray<string>> => {
@@ -69,18 +74,18 @@ interface Restart {
 const restart = async (world: World, options: StartOptions): Promise<Restart> => {
   const { folder } = options
   mkdirSync(folder, { recursive: true })
-  const first = start(options)
-  const freshMs = await beyond(folder, 0)
-  await beyond(folder, 2)
-  first.kill("SIGKILL")
-  await first.ended
+  const killed = start(options)
+  const freshMs = await manifests(folder, first)
+  await manifests(folder, 2)
+  killed.kill("SIGKILL")
+  await killed.ended
   const second = start(options)
-  const afterKillMs = await beyond(folder, epochOf(folder))
+  const afterKillMs = await manifests(folder, first)
   await pause(100)
   second.kill("SIGTERM")
   await second.ended
   const third = start(options)
-  const afterStopMs = await beyond(folder, epochOf(folder))
+  const afterStopMs = await manifests(folder, first)
   const waited = [second, third].filter((process) => standsBy.test(process.said()))
   const problems = waited.map((process) => `a restart stood by: ${process.said()}`)
   return { freshMs, afterKillMs, afterStopMs, problems: [...problems, ...(await finish(world, folder, third))] }
@@ -94,7 +99,7 @@ const rolling = async (
   const { folder } = options
   mkdirSync(folder, { recursive: true })
   const old = start(options)
-  await beyond(folder, 2)
+  await manifests(folder, first + 2)
   const young = start(options)
   const problems: Array<string> = []
   if (!(await young.says(standsBy))) problems.push(`the new process did not stand by: ${young.said()}`)
@@ -129,15 +134,15 @@ const containers = async (world: World, options: StartOptions): Promise<Readonly
     program: embedded,
     env: { KILL_TEST_CLAIM: JSON.stringify({ ...claim, host }) }
   })
-  const first = start(as("one"))
-  await beyond(folder, 1)
+  const living = start(as("one"))
+  await manifests(folder, first + 1)
   const owner = chainOf(folder)?.attempt
   const problems: Array<string> = []
   const second = start(as("one"))
   const third = start(as("two"))
-  const tookOver = await until(() => !first.hasEnded() && chainOf(folder)?.attempt !== owner, patienceMs / 4, 10)
-  if (tookOver && !first.hasEnded()) problems.push("a living owner was taken over")
-  const { code, signal, stderr } = await first.ended
+  const tookOver = await until(() => !living.hasEnded() && chainOf(folder)?.attempt !== owner, oldLivesMs, 10)
+  if (tookOver && !living.hasEnded()) problems.push("a living owner was taken over")
+  const { code, signal, stderr } = await living.ended
   if (code !== 0) problems.push(`the owner ended with ${code ?? signal}: ${stderr}`)
   const ends = await Promise.all([second.ended, third.ended])
   for (const end of ends)
@@ -167,14 +172,13 @@ export const handoverTest = async (test: HandoverTest): Promise<HandoverResult> 
   const gaps: Array<number> = []
   for (let n = 1; n <= test.rollings; n++) {
     const folder = world.folder(`rolling-${n}`)
-    // Long enough for the old one to be there still when the new one has found out that it is.
-    const found = await rolling(world, { ...settings, paceMs: settings.paceMs * 5, folder })
+    const found = await rolling(world, { ...world.lasting(oldLivesMs), folder })
     gaps.push(found.gapMs)
     note(`rolling-${n}`, found.problems)
   }
   for (let n = 1; n <= test.containers; n++) {
     const folder = world.folder(`containers-${n}`)
-    note(`containers-${n}`, await containers(world, { ...settings, paceMs: settings.paceMs * 8, folder }))
+    note(`containers-${n}`, await containers(world, { ...world.lasting(oldLivesMs), folder }))
   }
   if (problems.length === 0) world.remove()
   const of = (time: (found: Restart) => number): ReadonlyArray<number> => restarts.map(time)

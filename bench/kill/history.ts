@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Chain, type ChainFacts, chainOf, newestPart } from "./chain.ts"
+import { type Chain, type ChainFacts, chainOf, newestPart, numberOf } from "./chain.ts"
 import { changed, compare, look, type Seen, type Wrong } from "./parts.ts"
 import { rot, type Rot } from "./rot.ts"
 import { seeded } from "./seeded.ts"
@@ -49,6 +49,8 @@ export interface Expected {
   /** Failpoints it passed, in order, as `name:side`. */
   readonly passed: ReadonlyArray<string>
   readonly tookMs: number
+  /** Until it said that it runs. */
+  readonly startMs: number
 }
 
 /** A history, told. */
@@ -107,14 +109,18 @@ export const undisturbed = async (options: StartOptions): Promise<Expected> => {
   mkdirSync(options.folder, { recursive: true })
   const log = join(options.folder, "failpoints.log")
   writeFileSync(log, "")
-  const ended = await start({ ...options, log }).ended
+  const began = performance.now()
+  const process = start({ ...options, log })
+  await process.says(/exactly once/)
+  const startMs = performance.now() - began
+  const ended = await process.ended
   const summary = summaryOf(ended)
   if (ended.code !== 0 || summary === undefined)
     throw new Error(`the undisturbed run ended with ${ended.code ?? ended.signal}:\n${ended.stderr}`)
   if (!summary.balanced) throw new Error(`the ledger of the undisturbed run is not balanced: ${ended.stdout}`)
   const seen = lookAt(options.folder)
   const rows = chainOf(options.folder)?.rows ?? 0
-  return { seen, ledger: ledgerText(summary), rows, passed: linesOf(log), tookMs: ended.tookMs }
+  return { seen, ledger: ledgerText(summary), rows, passed: linesOf(log), tookMs: ended.tookMs, startMs }
 }
 
 /** What a process says of where it goes on: the epoch, and how many rows it counts as read; none: it says nothing. */
@@ -146,9 +152,10 @@ const runStep = async (options: StartOptions, step: Step | undefined): Promise<S
       signalledAt = performance.now()
       process.kill(signal)
     }
-    const epoch = chainOf(options.folder)?.epoch ?? 0
-    const made = (): boolean => process.hasEnded() || (chainOf(options.folder)?.epoch ?? 0) > epoch
-    if (step.from === "checkpoint") await until(made, patienceMs, 10)
+    // After the takeover, which has a number too.
+    const epoch = numberOf(options.folder) + 2
+    if (step.from === "checkpoint")
+      await until(() => process.hasEnded() || numberOf(options.folder) >= epoch, patienceMs)
     timers.push(setTimeout(send, step.afterMs))
   }
   const ended = await process.ended

@@ -10,15 +10,15 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { answers } from "../../examples/flights/answers.ts"
-import type { Flight } from "./flights.ts"
-import { jobSettings } from "./settings.ts"
+import { type Flight, lanes } from "./flights.ts"
+import { chunkRows, jobSettings } from "./settings.ts"
 
 const { input, paceMs, parallelism, restarts } = jobSettings(process.env)
 
 const flights = Files.source({
   name: "flights",
   path: input,
-  lanes: 4,
+  lanes,
   format: Json.lines(
     Schema.Struct({
       id: Schema.String,
@@ -77,5 +77,5 @@ const restart = { restart: Schedule.spaced("200 millis"), restartLimit: { restar
 
 export default Query.job(
   { flights: Query.outputs(outputs) },
-  { trigger: Trigger.every("50 millis"), chunkRows: 16, parallelism, ...(restarts ? restart : {}) }
+  { trigger: Trigger.every("50 millis"), chunkRows, parallelism, ...(restarts ? restart : {}) }
 )

@@ -1,5 +1,8 @@
 /** What the job of the crash checks is told through its environment. */
 
+/** Rows of a lane that are read at a time, after a pause. */
+export const chunkRows = 16
+
 /** Its settings. */
 export interface JobSettings {
   /** The files to read. */

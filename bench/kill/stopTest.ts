@@ -52,7 +52,11 @@ export const stopTest = async (test: StopTest): Promise<StopTestResult> => {
         if (last.held > 0) withOpenWindows++
       } else if (last !== undefined) outside++
       if (stops >= test.stops || left-- <= 0) return undefined
-      return { parallelism: 1, afterMs: Math.round(expected.tookMs * (0.1 + own.below(60) / 100)), signal: "SIGTERM" }
+      const common = { parallelism: 1, signal: "SIGTERM" } as const
+      // While it starts and takes over, and while it runs.
+      if (own.below(3) === 0) return { ...common, afterMs: Math.round(expected.startMs * (0.7 + own.below(60) / 100)) }
+      const lifeMs = expected.tookMs - expected.startMs
+      return { ...common, afterMs: own.below(Math.round(lifeMs / 2)), from: "checkpoint" }
     })
     tally.add(history)
     if (n % 10 === 0) test.say(`${stops} stops, the slowest took ${Math.round(slowestMs)} ms`)

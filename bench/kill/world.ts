@@ -2,10 +2,10 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { writeFlights } from "./flights.ts"
+import { lanes, writeFlights } from "./flights.ts"
 import { type Expected, undisturbed } from "./history.ts"
 import { total } from "./parts.ts"
-import type { JobSettings } from "./settings.ts"
+import { chunkRows, type JobSettings } from "./settings.ts"
 
 /** What a world is made of. */
 export interface WorldOptions {
@@ -22,6 +22,8 @@ export interface World extends WorldOptions {
   readonly root: string
   readonly settings: JobSettings
   readonly expected: Expected
+  /** The same, for a job that lives so long if nothing disturbs it. */
+  readonly lasting: (ms: number) => JobSettings
   /** A folder for a history. */
   readonly folder: (name: string) => string
   readonly remove: () => void
@@ -46,6 +48,7 @@ export const makeWorld = async (options: WorldOptions): Promise<World> => {
     root,
     settings,
     expected,
+    lasting: (ms) => ({ ...settings, paceMs: Math.ceil((ms * chunkRows * lanes) / rows) }),
     folder,
     remove: () => rmSync(root, { recursive: true, force: true })
   }

@@ -140,11 +140,14 @@ export const encodeSnapshot = (
     })
     let sinceYield = 0
     for (let piece = yield* next; piece.done !== true; piece = yield* next) {
-      if (rawBytes + piece.value.length > blockBytesMax) yield* flush
-      raw.push(piece.value)
-      rawBytes += piece.value.length
-      sinceYield += piece.value.length
-      if (sinceYield > columnPieceBytes) {
+      // A single long text is one piece, and may be longer than a block.
+      for (let at = 0; at < piece.value.length; at += columnPieceBytes) {
+        const part = piece.value.subarray(at, at + columnPieceBytes)
+        if (rawBytes + part.length > blockBytesMax) yield* flush
+        raw.push(part)
+        rawBytes += part.length
+        sinceYield += part.length
+        if (sinceYield <= columnPieceBytes) continue
         sinceYield = 0
         yield* Effect.yieldNow
       }

@@ -4,6 +4,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { QueryError } from "../model/Errors.ts"
 import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
 import { windowColumns } from "../model/WindowColumns.ts"
 import { KeyedBatch, type KeyedOperator, type OperatorOutput } from "../streams/KeyedBatch.ts"
@@ -17,6 +18,7 @@ import { SessionState } from "../streams/state/SessionState.ts"
 import { timeWindows } from "../streams/state/SliceArithmetic.ts"
 import { TimeWindowState } from "../streams/state/TimeWindowState.ts"
 import type { ResultColumns } from "../streams/state/WindowResults.ts"
+import { StateFault } from "../streams/UserCode.ts"
 import { Alignment } from "./Alignment.ts"
 import type { Chain } from "./Chain.ts"
 import { edgeBalances, Inbox, type Edge } from "./Edge.ts"
@@ -80,6 +82,14 @@ const aggregateOperator = (
   }
 }
 
+const doesNotFit = (task: Task, fault: StateFault): QueryError =>
+  new QueryError({
+    reason: "PlanChanged",
+    query: task.query,
+    message: `query ${task.query} cannot go on from its checkpoint: ${task.name}: ${fault.message}`,
+    cause: fault
+  })
+
 /** The actor of one instance of a keyed operator. */
 export class WindowAggregator {
   readonly task: Task
@@ -132,10 +142,14 @@ export class WindowAggregator {
   /** Goes on from a checkpoint: of what the instances before it held, the keys that are now its own. Before `run`. */
   restore(from: ReturnType<Recovered["operatorStates"]>, isMine: (key: KeyTuple) => boolean): void {
     if (from.states.length === 0) return
-    this.operator.restore(
-      from.states.map((state) => state.operator),
-      isMine
-    )
+    try {
+      this.operator.restore(
+        from.states.map((state) => state.operator),
+        isMine
+      )
+    } catch (thrown) {
+      throw thrown instanceof StateFault ? doesNotFit(this.task, thrown) : thrown
+    }
     for (const state of from.states) {
       this.task.watermark = Math.max(this.task.watermark, state.watermark)
       this.#ended ||= state.ended

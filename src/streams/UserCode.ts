@@ -28,6 +28,9 @@ export class AggregateFault extends Error {
   }
 }
 
+/** The state of a user's operator in a checkpoint does not fit what its plan says now; thrown by `restore`. */
+export class StateFault extends Error {}
+
 /** A function's value of each of the first `n` rows; what it throws is a {@link RowFault}. */
 export const valuesBy = (rows: ReadonlyArray<unknown>, n: number, get: (row: unknown) => unknown): Array<unknown> => {
   const out = new Array<unknown>(n)

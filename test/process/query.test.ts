@@ -130,6 +130,41 @@ describe("in a query", () => {
       }).pipe(quietly)
     ))
 
+  it("C8: a restart with another Schema for the state, and the same version, is refused", () =>
+    runScoped(
+      Effect.gen(function* () {
+        const input = Memory.channel<Row>()
+        const total = <S>(state: Schema.Codec<S, unknown>, set: (r: Row) => S) =>
+          EventStream.from(input.source).pipe(
+            EventStream.keyBy("k"),
+            EventStream.process({
+              state,
+              ttl: "never",
+              onRow: (r, context) => {
+                context.state.set(set(r))
+                return [r]
+              }
+            }),
+            EventStream.to(out)
+          )
+        const out = Memory.sink<Row>()
+        const first = yield* startQuery(total(Schema.Number, (r) => r.v))
+        yield* input.push("0", [row("ann", 0, 3)])
+        yield* until(
+          "the row is out",
+          Effect.map(out.rows, (rows) => rows.length === 1)
+        )
+        yield* first.drain
+        yield* first.await
+        const second = yield* startQuery(total(Schema.String, (r) => r.k))
+        const error = yield* Effect.flip(second.await)
+        expect(error).toMatchObject({ reason: "PlanChanged" })
+        expect(String(error.message)).toContain(
+          'query q cannot go on from its checkpoint: process-1[0]: the state of key ["ann"] in the checkpoint does not fit its Schema: raise version, and give migrate: { 1: (old) => state }: SchemaError(Expected string'
+        )
+      }).pipe(quietly)
+    ))
+
   it("what its functions throw ends the query, naming function, key and row", async () => {
     const pipeline = EventStream.from(Memory.source([row("ann", 1, 7)])).pipe(
       EventStream.withEventTime("t", { outOfOrderness: 0 }),

@@ -9,6 +9,7 @@ import type { KeyTuple } from "../KeyDictionary.ts"
 import type { ProcessSpec } from "../Plan.ts"
 import { sealed, type Sealed, type StateCodec } from "../StateCodec.ts"
 import { inParts } from "../aggregates/StoredColumn.ts"
+import { StateFault } from "../UserCode.ts"
 import { type KeyColumns, type ProcessKeys, timersIn } from "./ProcessKeys.ts"
 import { KeyTimer } from "./Timers.ts"
 
@@ -96,7 +97,7 @@ const stateReader = (
   if (version !== spec.version) {
     const migrate = spec.migrate.get(version)
     if (migrate === undefined) {
-      throw new Error(
+      throw new StateFault(
         `the checkpoint holds states of version ${version}, and process says version ${spec.version}: give it migrate: { ${version}: (old) => state }`
       )
     }
@@ -104,7 +105,7 @@ const stateReader = (
       try {
         return codec.seal(migrate(json))
       } catch (cause) {
-        throw new Error(`process.migrate.${version} of key ${jsonText(tuple)}: ${textOf(cause)}`, { cause })
+        throw new StateFault(`process.migrate.${version} of key ${jsonText(tuple)}: ${textOf(cause)}`, { cause })
       }
     }
   }
@@ -115,7 +116,7 @@ const stateReader = (
       try {
         codec.open(state.json)
       } catch (cause) {
-        throw new Error(
+        throw new StateFault(
           `the state of key ${jsonText(tuple)} in the checkpoint does not fit its Schema: raise version, and give migrate: { ${version}: (old) => state }: ${textOf(cause)}`,
           { cause }
         )

@@ -51,7 +51,7 @@ const w1 = async (isPlain: boolean): Promise<void> => {
   const began = performance.now()
   const none = { checkpoints: 0, pauseMsMax: 0, stateBytesMax: 0 }
   const run = isPlain
-    ? { ...none, check: await runPlain(events, parallelism) }
+    ? { ...none, check: runPlain(events, parallelism) }
     : everyMs === undefined
       ? await runFibers(events, parallelism)
       : await withFolder((folder) => runFibers(events, parallelism, { everyMs, folder }))

@@ -11,13 +11,14 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { Ownership } from "../checkpoint/Chain.ts"
-import { SourceError } from "../model/Errors.ts"
+import { QueryError, SourceError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import type { PlanFingerprint } from "../model/PlanFingerprint.ts"
 import type { SourceNode } from "../streams/Plan.ts"
 import { Build } from "./Build.ts"
 import { budgetOf, coordinate, type CoordinatorEvent, type Ended } from "./Coordinator.ts"
 import { guardSource } from "./Guard.ts"
+import { LogNames } from "./LogNames.ts"
 import { nonePartition, type PartitionReader, type ReaderStatus } from "./PartitionReader.ts"
 import type { FailedRow, PoisonRows } from "./Poison.ts"
 import type { QueryState } from "./QueryState.ts"
@@ -57,6 +58,8 @@ export interface AttemptStatus {
   failedRow: FailedRow | undefined
   readonly readers: ReadonlyArray<ReaderStatus>
   readonly sinks: ReadonlyArray<SinkStatus>
+  /** Something happened that no epoch covers yet. */
+  readonly active: () => boolean
   /** Messages waiting in each inbox, and the most an edge of it ever held. */
   readonly queues: () => ReadonlyArray<{ readonly task: string; readonly waiting: number; readonly peak: number }>
   /** Keys held by each keyed operator, and about how many bytes. */
@@ -81,7 +84,7 @@ export const makeAttempt = (
     const mailbox = yield* Queue.unbounded<CoordinatorEvent>()
     const fibers = yield* FiberSet.make<unknown, unknown>()
     const chunkRows = Math.min(o.chunkRows, Limits.chunkRowsMax, o.epochRowsMax)
-    const built = new Build({ ...o, chunkRows }, mailbox, budgetOf(o.epochRowsMax, mailbox))
+    const built = yield* building(() => new Build({ ...o, chunkRows }, mailbox, budgetOf(o.epochRowsMax, mailbox)))
     const sourceOf = (node: SourceNode): ReadySource => guardSource(node.source as ReadySource)
     built.addRecoveredReaders(sourceOf)
     for (const node of o.topology.sources) {
@@ -96,7 +99,8 @@ export const makeAttempt = (
     const fork = (effect: Effect.Effect<unknown, unknown, Scope.Scope>) =>
       FiberSet.run(fibers, Effect.scoped(effect), { propagateInterruption: true })
 
-    const startReader = (reader: PartitionReader) => Effect.asVoid(fork(reader.run))
+    const startReader = (reader: PartitionReader) =>
+      Effect.asVoid(fork(Effect.annotateLogs(reader.run, { [LogNames.partition]: reader.status.partition })))
     const discover = (node: SourceNode, source: ReadySource): Effect.Effect<never, unknown> =>
       Effect.gen(function* () {
         for (;;) {
@@ -164,6 +168,12 @@ const loadsOf = (topology: Topology): ReadonlySet<() => Promise<void>> => {
   }
   return loads
 }
+
+/** What is built may find that the state of the checkpoint does not fit: an error, not a defect. */
+const building = (build: () => Build): Effect.Effect<Build, QueryError> =>
+  Effect.try({ try: build, catch: (thrown) => thrown }).pipe(
+    Effect.catch((thrown) => (thrown instanceof QueryError ? Effect.fail(thrown) : Effect.die(thrown)))
+  )
 
 /** A partition without rows. It ends at once, or, when partitions may come, once the first has come. */
 const withoutRows = (source: ReadySource, first: Latch.Latch): ReadySource => {

@@ -69,6 +69,7 @@ export class Build {
     this.status = {
       failedRow: undefined,
       readers: this.#readerStatus,
+      active: () => this.#active,
       sinks: this.writers.map((w) => w.status),
       queues: () => [...this.writers, ...[...this.stages.values()].flat()].map(queueOf),
       keys: () =>

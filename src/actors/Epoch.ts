@@ -20,6 +20,7 @@ import type { Prepared } from "../model/Sink.ts"
 import type { SnapshotValue } from "../model/Snapshot.ts"
 import { textOf } from "../model/Text.ts"
 import { noteEpoch, type Moments } from "./EpochFacts.ts"
+import { LogNames } from "./LogNames.ts"
 import type { QueryState } from "./QueryState.ts"
 import type { Report } from "./Task.ts"
 import type { SinkStage } from "./Topology.ts"
@@ -86,8 +87,17 @@ export class Epochs {
   }
 
   #epoch(align: Align, ended: "exhausted" | "drained" | undefined): Effect.Effect<boolean, unknown> {
+    const { state } = this.#o
+    const over = Effect.sync(() => {
+      state.underway = undefined
+    })
+    return this.#steps(align, ended).pipe(Effect.ensuring(over), Effect.annotateLogs({ [LogNames.epoch]: this.next }))
+  }
+
+  #steps(align: Align, ended: "exhausted" | "drained" | undefined): Effect.Effect<boolean, unknown> {
     return Effect.gen({ self: this }, function* () {
       const { state, ownership, query, sinks } = this.#o
+      state.underway = this.next
       const clock = yield* Clock.Clock
       const began = clock.currentTimeMillisUnsafe()
       const reports = yield* align
@@ -108,10 +118,10 @@ export class Epochs {
       const moments: Moments = { began, aligned, stateAt, publishedAt, committedAt }
       noteEpoch(state, manifest, reports, this.#readers, moments)
       this.#done(manifest, committedAt - aligned, committedAt)
-      yield* Effect.catch(ownership.collect, (error) =>
-        isFinal(error)
-          ? Effect.fail(error)
-          : Effect.logWarning(`query ${query}: old checkpoints stay for now: ${textOf(error)}`)
+      yield* Effect.catchIf(
+        ownership.collect,
+        (error) => !isFinal(error),
+        (error) => Effect.logWarning(`query ${query}: old checkpoints stay for now: ${textOf(error)}`)
       )
       return true
     })

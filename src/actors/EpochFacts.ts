@@ -2,6 +2,8 @@
 import type { Manifest, ReaderRecord } from "../checkpoint/Manifest.ts"
 import { Limits } from "../model/Limits.ts"
 import type { Ledger } from "../model/Ledger.ts"
+import { mergeRanges } from "../streams/EventTimeStats.ts"
+import { stateFactsOf } from "./EpochProgress.ts"
 import type { QueryState } from "./QueryState.ts"
 import type { Report } from "./Task.ts"
 
@@ -54,7 +56,10 @@ export const noteEpoch = (
     rowsOutOf: since(writtenBy(ledger), writtenBy(state.ledger)),
     from,
     to,
-    ledger
+    ledger,
+    before: state.ledger,
+    eventTime: mergeRanges(reports.map((report) => report.eventTime)),
+    state: stateFactsOf(state.status)
   })
   if (state.epochs.length > Limits.epochsRemembered) state.epochs.shift()
   state.ledger = ledger

@@ -7,28 +7,9 @@
  */
 import type { ReaderRecord } from "../checkpoint/Manifest.ts"
 import type { Ledger, OperatorBalance } from "../model/Ledger.ts"
-import type { EventTimeRange } from "../streams/EventTimeStats.ts"
 import type { AttemptStatus } from "./Attempt.ts"
-import type { EpochFacts, EpochTimes, QueryState } from "./QueryState.ts"
+import type { EpochFacts, EpochTimes, QueryState, StateFacts } from "./QueryState.ts"
 import type { KeyedNode } from "./Topology.ts"
-
-/** State of one keyed operator at an epoch, over all its instances. */
-export interface StateFacts {
-  readonly operator: string
-  readonly keys: number
-  /** Approximate bytes in memory. */
-  readonly bytes: number
-  readonly instances: number
-}
-
-/** Facts of an epoch, with those that are measured where someone does. */
-export interface MeasuredEpoch extends EpochFacts {
-  /** Event times of the rows of this epoch. */
-  readonly eventTime?: EventTimeRange | undefined
-  readonly state?: ReadonlyArray<StateFacts> | undefined
-  /** The ledger at the epoch before, of this run or of an earlier one. */
-  readonly before?: Ledger | undefined
-}
 
 /** Spark's phases of a batch, ms each. */
 export interface DurationMs {
@@ -143,7 +124,7 @@ const iso = (ms: number): string | undefined => {
   return Number.isNaN(date.getTime()) ? undefined : date.toISOString()
 }
 
-const eventTimeOf = (facts: MeasuredEpoch): EventTimeProgress => {
+const eventTimeOf = (facts: EpochFacts): EventTimeProgress => {
   const watermarks = facts.to.flatMap((reader) => Object.values(reader.watermarks))
   const range = facts.eventTime
   const found: ReadonlyArray<readonly [keyof EventTimeProgress, number | undefined]> = [
@@ -169,7 +150,7 @@ const offsetsOf = (readers: ReadonlyArray<ReaderRecord>, operator: string): Offs
     readers.flatMap((r) => (r.operator === operator && r.position !== undefined ? [[r.partition, r.position]] : []))
   )
 
-const sourcesOf = (state: QueryState, facts: MeasuredEpoch, ends: EndPositions): ReadonlyArray<SourceProgress> =>
+const sourcesOf = (state: QueryState, facts: EpochFacts, ends: EndPositions): ReadonlyArray<SourceProgress> =>
   state.topology.sources.map((node) => {
     const operator = state.topology.nameOf(node)
     const rows = facts.to
@@ -194,7 +175,7 @@ const balanceOf = (ledger: Ledger | undefined, operator: string): OperatorBalanc
 const stateOf = (
   state: QueryState,
   node: KeyedNode,
-  facts: MeasuredEpoch,
+  facts: EpochFacts,
   before: Ledger | undefined
 ): StateOperatorProgress => {
   const operatorName = state.topology.nameOf(node)
@@ -245,7 +226,7 @@ export type EndPositions = ReadonlyMap<string, ReadonlyMap<string, string>>
 /** The progress of one epoch. `before`: the ledger of the epoch before it, where the facts do not carry it themselves. */
 export const epochProgressOf = (
   state: QueryState,
-  facts: MeasuredEpoch,
+  facts: EpochFacts,
   before: Ledger | undefined,
   ends: EndPositions
 ): EpochProgress => {

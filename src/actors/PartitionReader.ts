@@ -25,6 +25,7 @@ import { takeBadInput } from "./BadInput.ts"
 import type { Chain } from "./Chain.ts"
 import { Inbox, type Edge } from "./Edge.ts"
 import type { EpochBudget } from "./EpochBudget.ts"
+import { type LagFacts, watchEnd } from "./Lag.ts"
 import { PartitionTime, type TimedBranch } from "./PartitionTime.ts"
 import { type Pulled, Puller } from "./Puller.ts"
 import type { Barrier, Data, Message, Sized } from "./Message.ts"
@@ -58,8 +59,10 @@ export interface ReaderOptions {
 }
 
 /** Live facts for progress. */
-export interface ReaderStatus {
+export interface ReaderStatus extends LagFacts {
   readonly source: string
+  /** Name of the source operator in the ledger. */
+  readonly operator: string
   readonly partition: string
   rows: number
   watermark: number
@@ -111,6 +114,7 @@ export class PartitionReader {
       watermark: -Infinity,
       idle: false,
       ended: false,
+      operator: options.name,
       position: record?.position as Position | undefined
     }
   }
@@ -137,6 +141,7 @@ export class PartitionReader {
     this.#time.start()
     this.status.watermark = this.#time.watermark
     yield* this.task.flush
+    if (source.features.endPosition) yield* Effect.forkScoped(watchEnd(cursor, this.status))
     const puller = yield* Effect.forkScoped(this.#puller.run(cursor, this.#clock))
     // A puller that fails must end the attempt, whatever this fiber waits for.
     puller.addObserver(() => this.inbox.wake())
@@ -270,6 +275,7 @@ export class PartitionReader {
     this.#counted += chunk.length
     this.status.rows += chunk.length + (chunk.dead?.length ?? 0)
     this.status.position = chunk.next
+    if (chunk.appendTimes !== undefined && chunk.length > 0) this.status.appendMs = chunk.appendTimes[chunk.length - 1]
     this.#o.active()
     this.#time.moved()
     this.#show()
@@ -326,6 +332,7 @@ export class PartitionReader {
         epoch,
         operators: this.task.balances(),
         edges: [],
+        eventTime: this.#time.takeEventTimes(),
         ...(partition === nonePartition ? {} : { reader: { lane, record: this.#record() } }),
         state: { key: stateKeys.reader(name, partition), value },
         pauseMs

@@ -4,6 +4,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { type EventTimeRange, mergeRanges } from "../streams/EventTimeStats.ts"
 import type { WatermarkGenerator } from "../streams/Watermark.ts"
 import type { Lanes } from "./Lanes.ts"
 
@@ -50,6 +51,11 @@ export class PartitionTime {
   watermarks(): { readonly [operator: string]: number } {
     const known = this.branches.filter((b) => b.generator.watermark !== -Infinity)
     return Object.fromEntries(known.map((b) => [b.name, b.generator.watermark]))
+  }
+
+  /** Event times of the rows since the last call. */
+  takeEventTimes(): EventTimeRange | undefined {
+    return mergeRanges(this.branches.map((b) => b.generator.eventTimes.take()))
   }
 
   get needsIngestionTime(): boolean {

@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect"
 import type { ReaderRecord } from "../checkpoint/Manifest.ts"
 import type { Ledger } from "../model/Ledger.ts"
 import { guaranteeOf, type QueryGuarantee } from "../streams/Guarantee.ts"
-import { type EndPositions, type EpochProgress, epochProgressOf, type MeasuredEpoch } from "./EpochProgress.ts"
-import { type Lag, type LagFacts, lagOf } from "./Lag.ts"
+import { type EndPositions, type EpochProgress, epochProgressOf } from "./EpochProgress.ts"
+import { type Lag, lagOf } from "./Lag.ts"
 import type { ReaderStatus } from "./PartitionReader.ts"
 import type { QueryPhase, QueryState } from "./QueryState.ts"
 
@@ -79,12 +79,9 @@ export interface QueryProgress {
   readonly ledger: Ledger
 }
 
-/** Facts of a reader, with those of its lag where it knows them. */
-export type ReaderFacts = ReaderStatus & LagFacts & { readonly operator?: string }
-
 const known = (watermark: number): number | undefined => (watermark === -Infinity ? undefined : watermark)
 
-const readersOf = (state: QueryState): ReadonlyArray<ReaderFacts> => state.status?.readers ?? []
+const readersOf = (state: QueryState): ReadonlyArray<ReaderStatus> => state.status?.readers ?? []
 
 /** Reads the progress off a query's live facts. `nowMs`: for the age of the last rows; without it that is not known. */
 export const progressOf = (state: QueryState, nowMs: number = Number.NaN): QueryProgress => {
@@ -114,7 +111,7 @@ export const progressOf = (state: QueryState, nowMs: number = Number.NaN): Query
     plan: [...topology.consumers.keys()].map((node) => ({ operator: topology.nameOf(node), kind: node.kind })),
     partitions: readers.map((r) => ({
       source: r.source,
-      operator: r.operator ?? `source ${r.source}`,
+      operator: r.operator,
       partition: r.partition,
       rows: r.rows,
       watermark: known(r.watermark),
@@ -152,7 +149,7 @@ const noEnds: EndPositions = new Map()
 
 /** The epochs that are remembered, oldest first, at most the last `most`. */
 export const recentProgressOf = (state: QueryState, most: number): ReadonlyArray<EpochProgress> => {
-  const epochs: ReadonlyArray<MeasuredEpoch> = state.epochs
+  const { epochs } = state
   const first = Math.max(0, epochs.length - most)
   return epochs.slice(first).map((facts, i) => {
     const at = first + i

@@ -1,6 +1,7 @@
 /** The live facts of a query, written by its supervisor and coordinator, read by progress, metrics and the registry. */
 import type { Ledger } from "../model/Ledger.ts"
 import type { ReaderRecord } from "../checkpoint/Manifest.ts"
+import type { EventTimeRange } from "../streams/EventTimeStats.ts"
 import type { AttemptStatus } from "./Attempt.ts"
 import type { Topology } from "./Topology.ts"
 
@@ -22,6 +23,15 @@ export interface EpochTimes {
   readonly total: number
 }
 
+/** State of one keyed operator at an epoch, over all its instances. */
+export interface StateFacts {
+  readonly operator: string
+  readonly keys: number
+  /** Approximate bytes in memory. */
+  readonly bytes: number
+  readonly instances: number
+}
+
 /** One epoch, once it is committed. */
 export interface EpochFacts {
   readonly epoch: number
@@ -41,6 +51,11 @@ export interface EpochFacts {
   readonly from: ReadonlyArray<ReaderRecord>
   readonly to: ReadonlyArray<ReaderRecord>
   readonly ledger: Ledger
+  /** The ledger at the epoch before, of this run or of an earlier one. */
+  readonly before?: Ledger | undefined
+  /** Event times of the rows of this epoch. */
+  readonly eventTime?: EventTimeRange | undefined
+  readonly state?: ReadonlyArray<StateFacts> | undefined
 }
 
 /** A query between its start and its end. */
@@ -65,6 +80,8 @@ export interface QueryState {
   lastFailure: string | undefined
   /** The last epochs, oldest first, at most `Limits.epochsRemembered`. */
   readonly epochs: Array<EpochFacts>
+  /** The epoch whose barrier is on its way, or that is being written. */
+  underway: number | undefined
   /** Checkpoints given up since the last good one (C9), and why the last was. */
   givenUp: number
   givenUpWhy: string | undefined

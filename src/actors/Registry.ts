@@ -85,16 +85,6 @@ export interface Registry {
 
 const endedMax = 100
 
-/** Live facts of the attempt and the query that say what is going on just now. */
-interface ActivityFacts {
-  /** Something happened that no epoch covers yet. */
-  readonly active?: () => boolean
-}
-interface EpochUnderway {
-  /** The epoch whose barrier is on its way or that is being written. */
-  readonly underway?: number | undefined
-}
-
 const messages: { readonly [P in Exclude<QueryPhase, "running" | "failed">]: string } = {
   starting: "Initializing",
   standby: "Standing by: another process runs the query",
@@ -104,12 +94,11 @@ const messages: { readonly [P in Exclude<QueryPhase, "running" | "failed">]: str
 }
 
 /** The status by the live facts of a query. */
-export const statusOf = (state: QueryState & EpochUnderway): QueryStatus => {
-  const { phase, lastFailure, underway } = state
-  const facts: ActivityFacts & { readonly readers?: unknown } = state.status ?? {}
+export const statusOf = (state: QueryState): QueryStatus => {
+  const { phase, lastFailure, underway, status } = state
   const runs = phase === "running" || phase === "draining"
   const isTriggerActive = runs && underway !== undefined
-  const isDataAvailable = runs && facts.active?.() === true
+  const isDataAvailable = runs && status?.active() === true
   const why = lastFailure === undefined ? "" : `: ${lastFailure}`
   const message =
     phase === "failed"

@@ -9,9 +9,10 @@ import { deadLettersOf } from "../checkpoint/DeadLetters.ts"
 import type { DeadLetter } from "../model/DeadLetter.ts"
 import { QueryError, type StoreError } from "../model/Errors.ts"
 import type { Pipeline } from "../streams/Pipeline.ts"
-import { progressOf, type QueryProgress } from "./Progress.ts"
+import { progressNow, type QueryProgress } from "./Progress.ts"
 import { type QueryOptions, settingsOf } from "./QueryOptions.ts"
 import type { QueryState } from "./QueryState.ts"
+import { register } from "./Registry.ts"
 import { type QuerySummary, supervise } from "./Supervisor.ts"
 
 /** A running query. */
@@ -61,13 +62,14 @@ export const start = <E, R, SR = never>(
         const message = `query ${options.name} had not drained after ${drainTimeoutMs} ms and was interrupted; what its last epoch did not commit is lost to its sinks`
         return yield* Effect.fail(new QueryError({ reason: "DrainTimeout", query: options.name, message }))
       })
+    yield* register({ state: query.state, fiber, drain: drain(), stopWithSavepoint: drain })
     return {
       name: options.name,
       await: result,
       drain: drain(),
       stopWithSavepoint: drain,
       state: query.state,
-      progress: Effect.sync(() => progressOf(query.state))
+      progress: progressNow(query.state)
     }
   }) as Effect.Effect<QueryHandle<E>, QueryError, R | SR | CheckpointStore | Scope.Scope>
 

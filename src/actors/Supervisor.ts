@@ -26,6 +26,7 @@ import type { QueryPlan } from "../streams/Plan.ts"
 import { makeAttempt } from "./Attempt.ts"
 import type { Ended } from "./Coordinator.ts"
 import { budgetBytes, watchMemory } from "./MemoryBudget.ts"
+import { LogNames } from "./LogNames.ts"
 import { PoisonRows } from "./Poison.ts"
 import { type QueryOptions, type QuerySettings, settingsOf } from "./QueryOptions.ts"
 import type { QueryState } from "./QueryState.ts"
@@ -98,6 +99,7 @@ const stateOf = (name: string, topology: Topology): Effect.Effect<QueryState> =>
       restarts: 0,
       lastFailure: undefined,
       epochs: [],
+      underway: undefined,
       givenUp: 0,
       givenUpWhy: undefined,
       checkpointAtMs: undefined
@@ -146,7 +148,7 @@ export const supervise = (
         if (Option.isNone(made)) return "drained"
         state.status = made.value.status
         state.phase = "running"
-        const ended = yield* made.value.run
+        const ended = yield* Effect.annotateLogs(made.value.run, { [LogNames.attempt]: state.attempt })
         const savepoint = (yield* Deferred.isDone(draining)) ? yield* Deferred.await(draining) : undefined
         if (savepoint !== undefined) yield* made.value.ownership.savepoint(savepoint)
         return ended
@@ -158,7 +160,8 @@ export const supervise = (
         if (exit._tag === "Failure") state.lastFailure = failureText(exit.cause)
       })
     )
-    const run = Effect.map(withFairScheduler(ending), (ended): QuerySummary => ({
+    const annotated = Effect.annotateLogs(ending, { [LogNames.query]: options.name, [LogNames.run]: state.runId })
+    const run = Effect.map(withFairScheduler(annotated), (ended): QuerySummary => ({
       name: options.name,
       ended,
       epoch: state.ledger.epoch,

@@ -15,6 +15,7 @@ import type { SnapshotValue } from "../model/Snapshot.ts"
 import { jsonText, textOf } from "../model/Text.ts"
 import { Counters } from "../streams/Counters.ts"
 import { OperatorFailure } from "../streams/Stateless.ts"
+import type { EventTimeRange } from "../streams/EventTimeStats.ts"
 import { AggregateFault } from "../streams/UserCode.ts"
 import { letterOfRow } from "./DeadLetterOf.ts"
 import type { Message, Sized } from "./Message.ts"
@@ -33,6 +34,8 @@ export interface Report {
   readonly reader?: { readonly lane: number; readonly record: ReaderRecord }
   /** What the task holds at the barrier, under the name that finds it again: see `TaskState.ts`. */
   readonly state: { readonly key: string; readonly value: SnapshotValue }
+  /** Readers: event times of the rows since the barrier before. */
+  readonly eventTime?: EventTimeRange | undefined
   /** For how long the task stood still for it, ms. */
   readonly pauseMs: number
 }

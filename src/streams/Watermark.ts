@@ -8,6 +8,7 @@
 import { eventTimeMs, instantMax } from "../model/EventTime.ts"
 import { Limits } from "../model/Limits.ts"
 import { fieldOf, type RowChunk } from "../model/RowChunk.ts"
+import { EventTimeStats } from "./EventTimeStats.ts"
 import type { EventTimeSpec } from "./Plan.ts"
 import { RowFault, valuesBy } from "./UserCode.ts"
 
@@ -40,6 +41,8 @@ export class WatermarkGenerator {
   readonly #skewMs: number | undefined
   /** W_p; -Infinity is "none yet". */
   watermark = -Infinity
+  /** Event times of the rows let through, for progress. */
+  readonly eventTimes = new EventTimeStats()
 
   constructor(spec: EventTimeSpec, hasAppendTime: boolean) {
     this.#spec = spec
@@ -85,8 +88,13 @@ export class WatermarkGenerator {
     }
     this.watermark = watermark
     const timed = chunk.timed(times, watermarks)
-    if (refused === undefined) return { chunk: timed, untimed: nothing, quarantined: nothing }
-    return { chunk: without(timed, refused.untimed, refused.quarantined), ...refused }
+    if (refused === undefined) {
+      this.eventTimes.add(times)
+      return { chunk: timed, untimed: nothing, quarantined: nothing }
+    }
+    const kept = without(timed, refused.untimed, refused.quarantined)
+    if (kept !== undefined) this.eventTimes.add(kept.times)
+    return { chunk: kept, ...refused }
   }
 
   /** The watermark that a row claims. */

@@ -18,7 +18,7 @@ const earlier = (pipeline: Built): QueryPlan => {
     whole,
     source(orders.slice(0, 60), { name: whole.name }) as AnySource
   ])
-  return withSources(plan, new Map(halves))
+  return withSources(plan, new Map(halves) as never)
 }
 
 /** Sinks of all cases write to the same tables, so each case has a name of its own. */

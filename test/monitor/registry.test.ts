@@ -157,7 +157,7 @@ describe("status", () => {
       isDataAvailable: true,
       isTriggerActive: false
     })
-    const state = Object.assign(stateOf("a"), { underway: 3 })
+    const state = stateOf("a", { underway: 3 })
     expect(statusOf(state)).toMatchObject({ message: "Committing an epoch", isTriggerActive: true })
   })
 })

@@ -3,10 +3,9 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { layOut } from "../../src/actors/Topology.ts"
-import type { MeasuredEpoch } from "../../src/actors/EpochProgress.ts"
-import type { ReaderFacts } from "../../src/actors/Progress.ts"
 import { type ActiveQuery, makeRegistry, QueryRegistry, type Registry } from "../../src/actors/Registry.ts"
-import type { QueryState } from "../../src/actors/QueryState.ts"
+import type { ReaderStatus } from "../../src/actors/PartitionReader.ts"
+import type { EpochFacts, QueryState } from "../../src/actors/QueryState.ts"
 import type { QuerySummary } from "../../src/actors/Supervisor.ts"
 import { deadLetterSink } from "../../src/checkpoint/DeadLetters.ts"
 import type { OperatorBalance } from "../../src/model/Ledger.ts"
@@ -49,8 +48,9 @@ export const balance = (operator: string, counts: Partial<OperatorBalance>): Ope
 })
 
 /** A reader that is 2,000 rows and 3 s behind. */
-export const reader = (facts: Partial<ReaderFacts> = {}): ReaderFacts => ({
+export const reader = (facts: Partial<ReaderStatus> = {}): ReaderStatus => ({
   source: "orders",
+  operator: "source orders",
   partition: "0",
   rows: 100,
   watermark: atMs - 5_000,
@@ -64,7 +64,7 @@ export const reader = (facts: Partial<ReaderFacts> = {}): ReaderFacts => ({
 })
 
 /** The facts of an epoch, 10 s long, with 50 rows more than the one before. */
-export const epoch = (n: number, facts: Partial<MeasuredEpoch> = {}): MeasuredEpoch => ({
+export const epoch = (n: number, facts: Partial<EpochFacts> = {}): EpochFacts => ({
   epoch: n,
   atMs: atMs + n * 10_000,
   sinceLastMs: 10_000,
@@ -113,6 +113,7 @@ export const stateOf = (name: string, facts: Partial<QueryState> = {}): QuerySta
     status: {
       failedRow: undefined,
       readers: [reader()],
+      active: () => false,
       sinks: [{ name: "output", role: "output", received: 14, written: 14, dead: 0 }],
       queues: () => [{ task: "window-1[0]", waiting: 2, peak: 8 }],
       keys: () => [
@@ -122,6 +123,7 @@ export const stateOf = (name: string, facts: Partial<QueryState> = {}): QuerySta
     },
     ledger: epochs.at(-1)?.ledger ?? { epoch: 0, operators: [], edges: [], sinks: [] },
     restarts: 1,
+    underway: undefined,
     lastFailure: undefined,
     epochs,
     givenUp: 0,

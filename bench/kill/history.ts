@@ -209,7 +209,12 @@ export const runHistory = async (
       problems.push(`${which} ended with ${ended.code ?? ended.signal}: ${ended.stderr}`)
     const from = goesOnFrom(ended)
     const expectedFrom = before === undefined || before.epoch === 0 ? undefined : before
-    if (ended.code === 0 && !unheard(result) && expectedFrom !== undefined && from === undefined)
+    if (
+      ended.code === 0 &&
+      (after?.epoch ?? 0) > (before?.epoch ?? 0) &&
+      expectedFrom !== undefined &&
+      from === undefined
+    )
       problems.push(`${which} does not say that it goes on from epoch ${expectedFrom.epoch}: ${ended.stderr}`)
     const isFrom = (facts: ChainFacts | undefined): boolean =>
       from?.epoch === facts?.epoch && from?.rows === facts?.rows
@@ -222,14 +227,17 @@ export const runHistory = async (
     if (problems.length > 0) break
     if (ended.code === 0 && summaryOf(ended)?.ended === "exhausted") break
   }
-  if (problems.length === 0) problems.push(...conclude(folder, expected, steps[steps.length - 1].ended))
+  if (problems.length === 0) {
+    for (const name of leftovers(folder)) problems.push(`left over: ${name}`)
+    problems.push(...conclude(folder, expected, steps[steps.length - 1].ended))
+  }
   const wrong = compare(expected.seen, seen, problems.length === 0)
   return { folder, steps, wrong, problems }
 }
 
 /** What a folder should not show when all is done; `last` is the process that did the last of it, where it is known. */
 export const conclude = (folder: string, expected: Expected, last: Ended | undefined): ReadonlyArray<string> => {
-  const problems = leftovers(folder).map((name) => `left over: ${name}`)
+  const problems: Array<string> = []
   const chain = chainOf(folder)
   if (chain?.ended !== "exhausted") problems.push(`the checkpoint does not say that the input was read to its end`)
   else if (chain.rows !== expected.rows) problems.push(`${chain.rows} rows were read, not ${expected.rows}`)

@@ -127,7 +127,8 @@ export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Ch
         aggregates: node.kind === "process" ? [] : node.aggregates.map((a) => a.spec),
         receivers: ports.length,
         needsRows: node.kind === "process" || (node.kind === "window" && node.late.kind === "to"),
-        needsOrder: topology.needsOrder && node.kind !== "process"
+        // A row of a process is known by its place when its function fails on it.
+        needsOrder: topology.needsOrder || node.kind === "process"
       })
       return (chunk) => exchange.deal(chunk, (receiver, batch) => ports[receiver].stage(batch))
     })

@@ -156,6 +156,8 @@ export class Task implements HasWatermark {
   /** What user code threw, as the typed error that ends the attempt. */
   failure(thrown: unknown): Effect.Effect<never, unknown> {
     if (thrown instanceof OperatorFailure && thrown.isExact) this.#noteFailed(thrown.lane, thrown.ordinal)
+    if (thrown instanceof AggregateFault && thrown.place !== undefined)
+      this.#noteFailed(thrown.place.lane, thrown.place.ordinal)
     const where = placeOf(thrown, this.name, this.#lanes)
     if (where === undefined) return Effect.die(thrown)
     const { cause } = thrown as Error

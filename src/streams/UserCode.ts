@@ -21,10 +21,13 @@ export class RowFault extends Error {
 export class AggregateFault extends Error {
   readonly label: string
   readonly row: unknown
-  constructor(label: string, row: unknown, cause: unknown) {
+  /** Where the row stands, where that is known: its lane and its ordinal there. */
+  readonly place: { readonly lane: string | number; readonly ordinal: number } | undefined
+  constructor(label: string, row: unknown, cause: unknown, place?: AggregateFault["place"]) {
     super(`${label} threw: ${textOf(cause)}`, { cause })
     this.label = label
     this.row = row
+    this.place = place
   }
 }
 

@@ -188,6 +188,34 @@ describe("in a query", () => {
     })
   })
 
+  it("a row on which it fails again and again is set aside as a dead letter", () =>
+    runScoped(
+      Effect.gen(function* () {
+        const out = Memory.sink<number>()
+        const rows = [1, 2, 3, 4].map((v) => row("a", v, v))
+        const pipeline = EventStream.from(Memory.source(rows)).pipe(
+          EventStream.withEventTime("t", { outOfOrderness: 0 }),
+          EventStream.keyBy("k"),
+          EventStream.process({
+            state: Schema.Number,
+            ttl: "never",
+            late: "drop",
+            onRow: (r, { state }) => {
+              if (r.v === 3) throw new Error("three")
+              state.set((state.get() ?? 0) + r.v)
+              return [state.get() ?? 0]
+            }
+          }),
+          EventStream.to(out)
+        )
+        const query = yield* startQuery(pipeline, { restart: Schedule.spaced("1 millis") })
+        const { restarts, ledger } = yield* query.await
+        expect(restarts).toBe(3)
+        expect(yield* out.rows).toEqual([1, 3, 7])
+        expect(ledger.operators.reduce((n, o) => n + o.dead, 0)).toBe(1)
+      }).pipe(quietly)
+    ))
+
   it("a row whose key is no key is a dead letter", async () => {
     const out = Memory.sink<Row>()
     const rows = [row("a", 1), { ...row("a", 2), k: null as unknown as string }]

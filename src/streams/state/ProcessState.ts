@@ -95,7 +95,6 @@ class ProcessState implements KeyedOperator<KeyedBatch> {
 
   process(edge: number, batch: KeyedBatch, out: OperatorOutput): void {
     const { length: n, numbers, times, watermarks } = batch
-    const rows = batch.rows as ReadonlyArray<unknown>
     const ids = this.#keys.table.learn(edge, batch.delta)
     const isAlone = this.#timed && this.#isAlone()
     let late: Array<unknown> | undefined
@@ -104,7 +103,7 @@ class ProcessState implements KeyedOperator<KeyedBatch> {
       const id = ids[numbers[i]]
       if (!this.#timed) {
         const { now } = this.#call
-        this.#row(id, rows[i], now, now, -Infinity)
+        this.#row(id, batch, i, now, now, -Infinity)
         continue
       }
       const w = watermarks[i]
@@ -114,23 +113,26 @@ class ProcessState implements KeyedOperator<KeyedBatch> {
       this.#fireDue(id, watermark)
       if (t < w && this.#late !== "forward") {
         this.#counters.late++
-        if (this.#late === "to") (late ??= []).push(rows[i])
-      } else this.#row(id, rows[i], t, Math.max(t, w), watermark)
+        if (this.#late === "to") (late ??= []).push(batch.rows?.[i])
+      } else this.#row(id, batch, i, t, Math.max(t, w), watermark)
     }
     if (late !== undefined) out.late(late)
     this.#results.emit(this.#watermark, out)
   }
 
   /** `seenAt`: a late row counts as of its W_p, since what that has passed may have been freed. */
-  #row(id: number, row: unknown, time: number, seenAt: number, watermark: number): void {
+  #row(id: number, batch: KeyedBatch, i: number, time: number, seenAt: number, watermark: number): void {
     const call = this.#call
+    const row = batch.rows?.[i]
     this.#counters.forwarded++
     this.#keys.open(id)
     call.enter(id, time, seenAt, watermark)
     try {
       this.#take(this.#spec.onRow(row, call.context), id)
     } catch (cause) {
-      throw new AggregateFault(`process.onRow (key ${jsonText(call.record(id))})`, row, cause)
+      const { order } = batch
+      const place = order === undefined ? undefined : { lane: order.lanes[i], ordinal: order.ordinals[i] }
+      throw new AggregateFault(`process.onRow (key ${jsonText(call.record(id))})`, row, cause, place)
     }
     call.leave()
     this.#keys.settle(id)

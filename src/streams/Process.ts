@@ -42,7 +42,8 @@ export interface ProcessOptions<
   readonly ttl?: Ttl
   /**
    * Required on a stream with event time. Rows behind their partition's watermark: "drop" drops and counts them,
-   * `Late.to(sink)` writes them, "process" hands them to `onRow` like others.
+   * `Late.to(sink)` writes them, "process" hands them to `onRow` like others; what it makes of them has their event time,
+   * and may be late further on.
    */
   readonly late?: Choice
   /** Called with each row. Plain code; the rows that it returns go on, with the event time of the row. */

@@ -54,8 +54,9 @@ export interface TimedContext<out K, in out S> extends CommonContext<K, S> {
   readonly late: boolean
   /**
    * Calls `onTimer` once the watermark has passed `at`, epoch milliseconds: when every row with a lower event time, save
-   * late ones, was seen. A time that it has passed already is due at once. A name is one timer, as for
-   * `onProcessingTime`. Timers come in the order of their times.
+   * late ones, was seen. So rows with a higher one, which the watermark is behind of, may come before it. A time that it
+   * has passed already is due at once. A name is one timer, as for `onProcessingTime`. Timers come in the order of their
+   * times.
    */
   readonly onEventTime: (at: number, name?: string) => void
 }

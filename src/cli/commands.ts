@@ -55,6 +55,30 @@ const run = Command.make(
       ),
       Flag.atLeast(0)
     ),
+    ifOwned: Flag.Literals("if-owned", ["wait", "fail"]).pipe(
+      Flag.withDescription("while another process runs the query: wait to take over (the default), or fail"),
+      Flag.optional
+    ),
+    takeOver: Flag.Int("take-over").pipe(
+      Flag.withMetavar("ATTEMPT"),
+      Flag.withDescription(
+        "take over from this attempt at once, dead or alive; messages about an owner name its number"
+      ),
+      Flag.optional
+    ),
+    savepoint: Flag.String("savepoint").pipe(
+      Flag.withMetavar("[QUERY/]LABEL"),
+      Flag.withDescription("begin with this savepoint, where the query has no checkpoint yet"),
+      Flag.optional
+    ),
+    parallelism: Flag.Int("parallelism").pipe(
+      Flag.withDescription("instances of each keyed operator; may differ from the last run's"),
+      Flag.optional
+    ),
+    once: Flag.Boolean("once").pipe(
+      Flag.withDescription("read what is there, commit it and exit; open windows stay in the checkpoint"),
+      Flag.withDefault(false)
+    ),
     quiet: Flag.Boolean("quiet").pipe(
       Flag.withAlias("q"),
       Flag.withDescription("no progress, only the summary"),
@@ -87,8 +111,15 @@ const run = Command.make(
           file: options.file,
           forMs: Option.getOrUndefined(options.for),
           checkpoint: options.checkpoint,
-          drainTimeoutMs: Option.getOrUndefined(options.drainTimeout),
-          accept: options.accept,
+          over: {
+            drainTimeoutMs: Option.getOrUndefined(options.drainTimeout),
+            accept: options.accept,
+            ifOwned: Option.getOrUndefined(options.ifOwned),
+            takeOver: Option.getOrUndefined(options.takeOver),
+            savepoint: Option.getOrUndefined(options.savepoint),
+            parallelism: Option.getOrUndefined(options.parallelism),
+            once: options.once
+          },
           quiet: options.quiet,
           json: options.json,
           verbose: options.verbose,

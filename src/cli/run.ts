@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
-import { JobTypeId, withOptions } from "../actors/Job.ts"
+import { JobTypeId } from "../actors/Job.ts"
 import * as Query from "../actors/Query.ts"
 import { settingsOf } from "../actors/QueryOptions.ts"
 import { renderProblem } from "../model/Errors.ts"
@@ -27,6 +27,7 @@ import { openControl, openHttp } from "./monitors.ts"
 import type { Address } from "../monitor/Address.ts"
 import { makeRateWindow, progressLine } from "./progressLine.ts"
 import { endedWell, headline, type Outcome, summaryJson, summaryLines } from "./summary.ts"
+import { type OptionsOver, withOver } from "./optionsOver.ts"
 import { makeVoice, type Voice } from "./voice.ts"
 import { oneLine, span } from "./words.ts"
 
@@ -36,10 +37,8 @@ export interface RunOptions {
   /** Drain after this time. */
   readonly forMs: number | undefined
   readonly checkpoint: string
-  /** Absent: what the job says, else the engine's default. */
-  readonly drainTimeoutMs: number | undefined
-  /** Operators whose change of plan is meant, beside those that the job names (C8). */
-  readonly accept: ReadonlyArray<string>
+  /** What is said of the job's own options. */
+  readonly over: OptionsOver
   readonly quiet: boolean
   readonly json: boolean
   readonly verbose: boolean
@@ -74,15 +73,6 @@ interface Session {
   handles: ReadonlyArray<Handle>
   /** Queries of which the head has been said. */
   readonly announced: Set<string>
-}
-
-/** The job, with what the command line says of its options. */
-const withFlags = (job: AnyJob, { drainTimeoutMs, accept }: RunOptions): AnyJob => {
-  const own = settingsOf({ ...job[JobTypeId].options, name: "any" }, []).accepted
-  return withOptions(job, {
-    ...(drainTimeoutMs === undefined ? {} : { drainTimeout: Duration.millis(drainTimeoutMs) }),
-    ...(accept.length === 0 ? {} : { acceptPlanChanges: [...own, ...accept] })
-  })
 }
 
 /** Says what went wrong, once, at once. */
@@ -251,7 +241,7 @@ export const run = (options: RunOptions): Effect.Effect<void, CliFailure, Host> 
     const display = makeDisplay(host.screen)
     const voice = makeVoice(options.log, host.screen, display, yield* Clock.Clock, options.file)
     const running = Effect.gen(function* () {
-      const job = withFlags(yield* loadJob(options.file, options.verbose), options)
+      const job = yield* withOver(yield* loadJob(options.file, options.verbose), options.over)
       const session: Session = {
         options,
         host,

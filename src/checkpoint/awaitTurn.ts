@@ -13,6 +13,7 @@ import type { ObjectStore } from "../model/ObjectStore.ts"
 import { highestNumber, readCell } from "./cells.ts"
 import { heartbeatMsOf, readBeat } from "./Heartbeat.ts"
 import { LiveAttempts } from "./LiveAttempts.ts"
+import { verdictOf } from "./findBase.ts"
 import type { Manifest } from "./Manifest.ts"
 import { HostProcess, type Owner } from "./Owner.ts"
 import { attemptText, ownedBy, storeFailed } from "./refusals.ts"
@@ -35,28 +36,37 @@ export type Turn =
 
 interface Look {
   readonly highest: number
-  /** The newest manifest, when a copy of it can be read. */
+  /** The newest manifest, when a copy of it is sound. */
   readonly latest: Manifest | undefined
   /** Changes whenever the owner does anything. */
   readonly shown: string
-  readonly released: boolean
+  /** There is nobody to wait for: nothing was ever begun, the owner left, or whoever takes over will refuse the chain. */
+  readonly isFree: boolean
 }
 
 const lookAt = (objects: ObjectStore, query: string): Effect.Effect<Look, StoreError> =>
   Effect.gen(function* () {
     const highest = yield* highestNumber(objects, query)
-    if (highest === 0) return { highest, latest: undefined, shown: "", released: true }
+    if (highest === 0) return { highest, latest: undefined, shown: "", isFree: true }
     const p = yield* readCell(objects, query, "primary", highest)
-    const c = p.tag === "manifest" ? p : yield* readCell(objects, query, "copy", highest)
-    const latest = p.tag === "manifest" ? p.manifest : c.tag === "manifest" ? c.manifest : undefined
-    const beat = latest === undefined ? undefined : yield* readBeat(objects, query, latest.attempt)
-    return { highest, latest, shown: `${highest} ${c.tag} ${beat?.shown ?? ""}`, released: beat?.released === true }
+    const c = yield* readCell(objects, query, "copy", highest)
+    const verdict = verdictOf(query, highest, p, c)
+    if (verdict.tag !== "base") {
+      for (const cell of [p, c]) if (cell.tag === "failed") return yield* Effect.fail(cell.error)
+      // A void, or a primary without a copy: somebody is at work, or was.
+      const isOpen = verdict.tag === "below" || verdict.tag === "orphan"
+      return { highest, latest: undefined, shown: `${highest} ${verdict.tag}`, isFree: !isOpen }
+    }
+    const latest = verdict.manifest
+    const beat = yield* readBeat(objects, query, latest.attempt)
+    const hasEnded = latest.kind === "epoch" && latest.ended !== undefined
+    return {
+      highest,
+      latest,
+      shown: `${highest} ${c.tag} ${beat?.shown ?? ""}`,
+      isFree: hasEnded || latest.released === true || beat?.released === true
+    }
   })
-
-const leftCleanly = ({ highest, latest, released }: Look): boolean =>
-  highest === 0 ||
-  released ||
-  (latest !== undefined && (latest.released === true || (latest.kind === "epoch" && latest.ended !== undefined)))
 
 type Life = "gone" | "here" | "unknown"
 
@@ -124,7 +134,7 @@ export const awaitTurn = (o: TurnOptions): Effect.Effect<Turn, QueryError> => {
       } else {
         const look = looked.success
         const { latest, highest } = look
-        if (leftCleanly(look)) return { tag: "free", highest }
+        if (look.isFree) return { tag: "free", highest }
         const life = latest === undefined ? "unknown" : yield* lifeOf(latest.owner)
         if (life === "here") return yield* Effect.fail(runsHere(query))
         if (life === "gone") return { tag: "free", highest }

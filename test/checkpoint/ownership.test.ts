@@ -1,0 +1,440 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Latch, Option, Scope } from "effect"
+import { frame } from "../../src/checkpoint/Frame.ts"
+import { encodeManifest, encodeTombstone } from "../../src/checkpoint/ManifestCodec.ts"
+import { dataPrefix, manifestName } from "../../src/checkpoint/names.ts"
+import { readChain } from "../../src/checkpoint/ReadChain.ts"
+import { requestsPerEpochMax, requestsPerHour } from "../../src/checkpoint/requests.ts"
+import { crc32 } from "../../src/checkpoint/zlib.ts"
+import { make } from "../../src/connectors/memory/MemoryObjectStore.ts"
+import { type FailpointHandler, Failpoints } from "../../src/model/Failpoint.ts"
+import type { ObjectStore } from "../../src/model/ObjectStore.ts"
+import {
+  asProcess,
+  attempt,
+  bent,
+  counting,
+  damage,
+  epochs,
+  impatient,
+  inTime,
+  own,
+  refusal,
+  stateOf,
+  storeError
+} from "./chains.ts"
+import { fullManifest, owner, record } from "./manifests.ts"
+
+const p1 = asProcess(impatient(11))
+const p2 = asProcess(impatient(22))
+
+/** Epochs that can be read, of those up to `to`. */
+const readable = (objects: ObjectStore, to: number) =>
+  Effect.map(
+    Effect.forEach(
+      Array.from({ length: to }, (_, i) => i + 1),
+      (epoch) => Effect.map(readChain(objects, "q", epoch), (found) => (Option.isSome(found) ? [epoch] : []))
+    ),
+    (found) => found.flat()
+  )
+
+describe("C3, C5: attempts one after the other", () => {
+  it.effect("each goes on from the last epoch, with its state, readers and prepared output, verbatim", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      const first = yield* attempt(objects, 1, 4)
+      expect(first.base).toMatchObject({ number: 1, epoch: 0, prepared: [], readers: [], attempt: 1 })
+      expect(first.base.state).toBeUndefined()
+      const second = yield* p2(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const owned = yield* own(objects)
+            expect(yield* owned.readState).toStrictEqual(stateOf(5))
+            return owned
+          })
+        )
+      )
+      const { atMs: _, ...carried } = record(5)
+      expect(second.base).toMatchObject({ ...carried, kind: "takeover", number: 6, attempt: 6, epoch: 5 })
+      expect(second.queryId).toBe(first.queryId)
+      // A takeover that made no epoch is gone on from like the epoch it carries.
+      const third = yield* attempt(objects, 3, 1)
+      expect(third.base).toMatchObject({ ...carried, number: 7, epoch: 5 })
+      const found = Option.getOrThrow(yield* readChain(objects, "q"))
+      expect(found.manifest).toMatchObject({ number: 8, epoch: 8, attempt: 7, kind: "epoch" })
+      expect(yield* found.states).toStrictEqual(stateOf(8))
+    })
+  )
+
+  it.effect("refuses an epoch that is not the next: a fault of the caller", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      const exit = yield* Effect.exit(p1(Effect.scoped(Effect.flatMap(own(objects), (o) => epochs(o, 7, 7)))))
+      expect(Exit.isFailure(exit) && String(exit.cause)).toMatch(/epoch 7 was to be published where 2 comes next/)
+    })
+  )
+
+  it.effect("every step has its failpoints, in order", () =>
+    Effect.gen(function* () {
+      const steps: Array<string> = []
+      const handler: FailpointHandler = (name, when) => Effect.sync(() => void steps.push(`${when} ${name}`))
+      const objects = make()
+      yield* attempt(objects, 1, 4)
+      yield* Effect.provideService(attempt(objects, 2, 2), Failpoints, handler)
+      const names = steps.filter((step) => step.startsWith("before")).map((step) => step.slice(7))
+      expect(steps.length).toBe(2 * names.length)
+      const takeover = ["list", "base.read", "takeover.primary", "takeover.listed", "takeover.copy", "takeover.listed"]
+      const snapshot = ["snapshot.write", "snapshot.write"]
+      const publish = ["manifest.primary", "manifest.listed", "manifest.copy", "manifest.copy.listed"]
+      const collect = ["collect.tombstone.primary", "collect.tombstone.copy"]
+      expect(names).toEqual([
+        ...takeover,
+        "sweep", // the heartbeat of the attempt before
+        ...[...snapshot, ...publish],
+        ...[...collect, "collect.data", "collect.data", ...collect], // epoch 3, and the takeover
+        ...[...snapshot, ...publish, ...collect, "collect.data", "collect.data"]
+      ])
+    })
+  )
+})
+
+describe("retention", () => {
+  it.effect("keeps the newest data epochs, across attempts, and nothing else", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      for (const pid of [1, 2, 3]) yield* attempt(objects, pid, 4)
+      expect(yield* readable(objects, 15)).toEqual([13, 14, 15])
+      expect((yield* objects.list(dataPrefix("q"), 100)).length).toBe(6)
+      for (const epoch of [13, 14, 15]) {
+        const { states } = Option.getOrThrow(yield* readChain(objects, "q", epoch))
+        expect(yield* states).toStrictEqual(stateOf(epoch))
+      }
+      expect(Option.isNone(yield* readChain(objects, "q", 11))).toBe(true) // a takeover
+      expect(Option.isNone(yield* readChain(objects, "q", 0))).toBe(true)
+      expect(Option.isNone(yield* readChain(objects, "q", 99))).toBe(true)
+    })
+  )
+
+  it.effect("a takeover keeps the retained epochs before it until there are newer ones", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      yield* attempt(objects, 1, 5)
+      for (const pid of [2, 3, 4]) yield* attempt(objects, pid, 0)
+      expect(yield* readable(objects, 9)).toEqual([4, 5, 6])
+      yield* attempt(objects, 5, 1, { retained: 1 })
+      expect(yield* readable(objects, 11)).toEqual([11])
+    })
+  )
+
+  it.effect("what a collection could not take away goes with a later one, two at a time", () =>
+    Effect.gen(function* () {
+      let isFailing = false
+      const objects = make()
+      const store = bent(objects, (operation, name, call) =>
+        isFailing && operation === "put" && name.includes("/primary/") ? Effect.fail(storeError(operation, name)) : call
+      )
+      yield* p1(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const owned = yield* own(store, { retained: 1 })
+            yield* owned.sweep
+            yield* epochs(owned, 2, 3)
+            isFailing = true
+            for (let n = 4; n <= 8; n++) {
+              yield* owned.publish(record(n), yield* owned.writeState(stateOf(n)))
+              expect(yield* refusal(owned.collect)).toMatch(/^StoreError: no reply/)
+            }
+            isFailing = false
+            expect(yield* readable(objects, 8)).toEqual([3, 4, 5, 6, 7, 8])
+            yield* owned.collect
+            expect(yield* readable(objects, 8)).toEqual([5, 6, 7, 8])
+            yield* epochs(owned, 9, 12)
+            expect(yield* readable(objects, 12)).toEqual([12])
+          })
+        )
+      )
+    })
+  )
+
+  it.effect("C5: the sweep takes what earlier attempts left and no manifest names, and nothing of later ones", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      const left = yield* p1(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const owned = yield* own(objects)
+            yield* epochs(owned, 2, 3)
+            return yield* owned.writeState(stateOf(4))
+          })
+        )
+      )
+      const later = "queries/q/data/0000000009-0000000010-0.a"
+      yield* objects.put(later, new Uint8Array(1))
+      yield* objects.put("queries/q/data/of-someone-else", new Uint8Array(1))
+      yield* attempt(objects, 2, 0)
+      const names = yield* objects.list(dataPrefix("q"), 100)
+      expect(names).toContain(later)
+      expect(names).toContain("queries/q/data/of-someone-else")
+      for (const name of left.names) expect(names).not.toContain(name)
+      expect(yield* readable(objects, 3)).toEqual([2, 3])
+    })
+  )
+})
+
+describe("C5b: requests", () => {
+  const busiest = (objects: ObjectStore, from: number) =>
+    Effect.gen(function* () {
+      const { store, asked } = counting(objects)
+      const perEpoch: Array<number> = []
+      yield* p2(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const owned = yield* own(store)
+            yield* owned.sweep
+            for (let n = from; n < from + 8; n++) {
+              asked.length = 0
+              yield* epochs(owned, n, n)
+              perEpoch.push(asked.length)
+              expect(asked.filter(([operation]) => operation === "list")).toEqual([])
+            }
+          })
+        )
+      )
+      return perEpoch
+    })
+
+  it.effect("an epoch makes at most 14, on files 10 once it runs", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      yield* attempt(objects, 1, 5)
+      const perEpoch = yield* busiest(objects, 8)
+      expect(Math.max(...perEpoch)).toBeLessThanOrEqual(requestsPerEpochMax)
+      expect(perEpoch.at(-1)).toBe(10)
+      // One a second, and a heartbeat a second.
+      expect(requestsPerHour(objects, 1_000)).toBe(3_600 * 11)
+    })
+  )
+
+  it.effect("C6: on a store that replicates, state is written once: 8 requests", () =>
+    Effect.gen(function* () {
+      const objects: ObjectStore = { ...make(), replicated: true, heartbeatMs: 5_000 }
+      yield* attempt(objects, 1, 5)
+      const perEpoch = yield* busiest(objects, 8)
+      expect(perEpoch.at(-1)).toBe(8)
+      expect((yield* objects.list(dataPrefix("q"), 100)).length).toBe(3)
+      expect(requestsPerHour(objects, 30_000)).toBe(120 * 8 + 720)
+    })
+  )
+
+  it.effect("as many, and a takeover no more, with 100,000 tombstones behind", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      for (let n = 1; n < 100_000; n++) {
+        for (const copy of ["primary", "copy"] as const)
+          yield* objects.put(manifestName("q", copy, n), encodeTombstone(n))
+      }
+      const { origin: _o, state: _s, ...rest } = fullManifest
+      const manifest = encodeManifest({ ...rest, number: 100_000, epoch: 100_000, keptFrom: 100_000 })
+      for (const copy of ["primary", "copy"] as const) yield* objects.put(manifestName("q", copy, 100_000), manifest)
+      let listed = 0
+      const store: ObjectStore = {
+        ...objects,
+        list: (prefix, limit) =>
+          Effect.tap(objects.list(prefix, limit), (names) => Effect.sync(() => void (listed += names.length)))
+      }
+      const { asked, store: counted } = counting(store)
+      yield* attempt(counted, 1, 0)
+      expect(asked.length).toBeLessThan(25)
+      expect(listed).toBeLessThan(20)
+      const perEpoch = yield* busiest(objects, 100_003)
+      expect(Math.max(...perEpoch)).toBeLessThanOrEqual(requestsPerEpochMax)
+    })
+  )
+})
+
+describe("C6: rot", () => {
+  it.effect("a state with one damaged copy is read from the other, and repaired", () =>
+    Effect.gen(function* () {
+      for (const which of [0, 1]) {
+        const objects = make()
+        yield* attempt(objects, 1, 3)
+        const { manifest } = Option.getOrThrow(yield* readChain(objects, "q"))
+        const names = manifest.state?.names ?? []
+        yield* damage(objects, names[which])
+        yield* p2(Effect.scoped(Effect.flatMap(own(objects), (owned) => owned.readState)))
+        // The second copy is looked at when the first is bad.
+        if (which === 0) expect(yield* objects.get(names[0])).toEqual(yield* objects.get(names[1]))
+        yield* objects.delete(names[0])
+        expect(yield* refusal(p2(Effect.scoped(Effect.flatMap(own(objects), (owned) => owned.readState))))).toMatch(
+          which === 0 ? /^succeeded/ : /^Checkpoint: .*its state is lost: .*is missing.*checksum.*tidemark reset/
+        )
+      }
+    })
+  )
+
+  it.effect("a manifest with one damaged copy serves, and the retained ones are repaired", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      yield* attempt(objects, 1, 4)
+      yield* damage(objects, manifestName("q", "primary", 5))
+      yield* damage(objects, manifestName("q", "copy", 4))
+      yield* objects.delete(manifestName("q", "copy", 3))
+      const owned = yield* attempt(objects, 2, 0)
+      expect(owned.base).toMatchObject({ epoch: 5, number: 6 })
+      for (const number of [4, 5]) {
+        const primary = yield* objects.get(manifestName("q", "primary", number))
+        expect(yield* objects.get(manifestName("q", "copy", number))).toEqual(primary)
+        expect(Option.isSome(yield* readChain(objects, "q", number))).toBe(true)
+      }
+    })
+  )
+
+  it.effect("both copies lost: refused, and never an older epoch instead", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      yield* attempt(objects, 1, 4)
+      yield* damage(objects, manifestName("q", "primary", 5))
+      yield* damage(objects, manifestName("q", "copy", 5))
+      const said = yield* refusal(attempt(objects, 2, 0))
+      expect(said).toMatch(
+        /^Checkpoint: checkpoint of query q: manifest 5 is lost: its primary .*checksum.*; its copy /
+      )
+      expect(yield* refusal(readChain(objects, "q"))).toBe(said)
+    })
+  )
+
+  it.effect("the only copy damaged before the second was there: a void, and its owner is fenced", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      const gate = yield* Latch.make(false)
+      const held = bent(objects, (operation, name, call) =>
+        operation === "putIfAbsent" && name === manifestName("q", "copy", 3) ? Effect.andThen(gate.await, call) : call
+      )
+      const first = yield* Effect.forkChild(
+        refusal(p1(Effect.scoped(Effect.flatMap(own(held), (owned) => epochs(owned, 2, 3))))),
+        { startImmediately: true }
+      )
+      yield* Effect.yieldNow
+      for (let n = 0; n < 100 && Option.isNone(yield* objects.get(manifestName("q", "primary", 3))); n++) {
+        yield* Effect.yieldNow
+      }
+      yield* damage(objects, manifestName("q", "primary", 3))
+      expect(Option.getOrThrow(yield* readChain(objects, "q")).manifest.number).toBe(2)
+      const second = yield* inTime(attempt(objects, 2, 1))
+      expect(second.base).toMatchObject({ number: 4, epoch: 2 })
+      yield* gate.open
+      expect(yield* Fiber.join(first)).toMatch(/^Fenced: query q was taken over by attempt 4 \(host web-1, pid 2\)/)
+      expect(Option.isNone(yield* readChain(objects, "q", 3))).toBe(true)
+    })
+  )
+
+  it.effect("a newer format is refused, naming both, and so is the checkpoint of another query", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      yield* attempt(objects, 1, 2)
+      const bytes = Option.getOrThrow(yield* objects.get(manifestName("q", "primary", 3)))
+      yield* objects.put(manifestName("r", "primary", 3), bytes)
+      const said = yield* refusal(asProcess(impatient(3))(Effect.scoped(own(objects, { query: "r" }))))
+      expect(said).toMatch(/^Checkpoint: .*manifest 3 is of query q, copied here/)
+      const newer = frame("manifest", new TextEncoder().encode("{}"))
+      newer[6] = 9
+      new DataView(newer.buffer).setUint32(16, crc32(newer.subarray(0, 16), crc32(newer.subarray(20))), true)
+      yield* objects.put(manifestName("q", "primary", 4), newer)
+      expect(yield* refusal(attempt(objects, 2, 0))).toMatch(
+        /^Checkpoint: .*manifest 4 is in format 9 of a manifest, and this release reads up to format 1: run/
+      )
+    })
+  )
+
+  it.effect("numbers that are missing below others are refused; a chain of tombstones alone too", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      yield* attempt(objects, 1, 3)
+      yield* objects.put(manifestName("q", "primary", 6), new Uint8Array(3))
+      expect(yield* inTime(refusal(attempt(objects, 2, 0)))).toMatch(/^Checkpoint: .*manifest 5 is missing, and older ones/)
+      for (const copy of ["primary", "copy"] as const)
+        yield* objects.put(manifestName("t", copy, 1), encodeTombstone(1))
+      const said = yield* refusal(asProcess(impatient(3))(Effect.scoped(own(objects, { query: "t" }))))
+      expect(said).toMatch(/^Checkpoint: .*manifest 1 is collected, and no newer one is there/)
+    })
+  )
+})
+
+describe("C5: fenced is final, and names the winner", () => {
+  it.effect("whatever is called, before or after the next publication", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      const scope = yield* Scope.make()
+      const first = yield* Scope.provide(p1(own(objects)), scope)
+      yield* p1(epochs(first, 2, 3))
+      const winner = yield* Scope.provide(asProcess({ ...impatient(22), host: "web-2" })(own(objects)), scope)
+      yield* p2(epochs(winner, 5, 6))
+      const state = yield* first.writeState(stateOf(4))
+      const said = yield* refusal(first.publish(record(4), state))
+      expect(said).toMatch(/^Fenced: query q was taken over by attempt 4 \(host web-2, pid 22\); attempt 1 is over/)
+      const later = [first.publish(record(4), state), first.writeState(stateOf(4)), first.collect, first.sweep]
+      for (const call of [...later, first.readState, first.savepoint("s")]) expect(yield* refusal(call)).toBe(said)
+      expect(Option.getOrThrow(yield* readChain(objects, "q")).manifest.number).toBe(6)
+      yield* Scope.close(scope, Exit.void)
+    })
+  )
+
+  it.effect("seen by the look after the primary and after the copy, before any sink may commit", () =>
+    Effect.gen(function* () {
+      for (const step of ["manifest.primary", "manifest.copy"]) {
+        const objects = make()
+        const intrude: FailpointHandler = (name, when) =>
+          name === step && when === "after" ? Effect.asVoid(Effect.orDie(attempt(objects, 2, 0))) : Effect.void
+        const first = Effect.flatMap(own(objects), (owned) =>
+          Effect.flatMap(owned.writeState(stateOf(2)), (state) =>
+            Effect.provideService(owned.publish(record(2), state), Failpoints, intrude)
+          )
+        )
+        expect(yield* refusal(p1(Effect.scoped(first))), step).toMatch(/^Fenced: .*attempt 3 \(host web-1, pid 2\)/)
+      }
+    })
+  )
+
+  it.effect("passed while it takes over: fenced; too late for the first put: it starts again", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      const once = (step: string, side: string): FailpointHandler => {
+        let done = false
+        return (name, when) => {
+          if (name !== step || when !== side || done) return Effect.void
+          done = true
+          return Effect.asVoid(Effect.orDie(attempt(objects, 2, 0)))
+        }
+      }
+      const take = p1(Effect.scoped(own(objects)))
+      const passed = Effect.provideService(take, Failpoints, once("takeover.primary", "after"))
+      expect(yield* refusal(passed)).toMatch(/^Fenced: .*attempt 2 /)
+      const slower = yield* Effect.provideService(take, Failpoints, once("takeover.primary", "before"))
+      expect(slower.base.number).toBe(4)
+    })
+  )
+})
+
+describe("a manifest that no sink's record fits into", () => {
+  it.effect("is refused before anything is put, and the attempt goes on", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      yield* p1(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const owned = yield* own(objects)
+            const state = yield* owned.writeState(stateOf(2))
+            const prepared = [{ query: "q", writer: "w", epoch: 2, data: new Map() }]
+            expect(yield* refusal(owned.publish(record(2, { prepared }), state))).toMatch(
+              /^Checkpoint: .*epoch 2: .*\.prepared\[0\]\.data: Map is not a plain value/
+            )
+            yield* owned.publish(record(2), state)
+            const held = new Map([["t", { f: () => 1 } as never]])
+            expect(yield* refusal(owned.writeState(held))).toMatch(/^Checkpoint: .*the state of t: \.f: function/)
+          })
+        )
+      )
+      expect(owner("x").host).toBe("web-1")
+    })
+  )
+})

@@ -144,6 +144,7 @@ export class SharedPartition {
   #abandon(hub: PartitionHub): void {
     if (this.hubs.delete(hub)) this.#sharing.hubs--
     this.#abandoned.add(hub)
+    for (const [reader, left] of this.#left) if (left.hub === hub) this.#left.delete(reader)
   }
 
   /** Closes the cursors of hubs that nobody reads. What an interruption leaves over, the next one closes. */

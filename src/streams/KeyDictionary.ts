@@ -290,7 +290,11 @@ export class KeyTable {
   /** The id of a key, made when it is new. The caller retains it before it releases anything else. */
   idOf(tuple: KeyTuple): number {
     const found = this.#index.get(tuple)
-    if (found >= 0) return found
+    return found >= 0 ? found : this.add(tuple)
+  }
+
+  /** The id of a key that is not known yet. */
+  add(tuple: KeyTuple): number {
     const id = this.#free.pop() ?? this.#keys.length
     this.#keys[id] = tuple
     if (id >= this.#references.length) {

@@ -46,7 +46,7 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
   readonly #results: WindowResults
   readonly #store: SlotStore
   /** Open sessions of each key id, by start. */
-  readonly #sessions = new Map<number, Array<Session>>()
+  readonly #sessions: Array<Array<Session> | undefined> = []
   /** Open sessions by an end that may have moved on since. */
   readonly #ends = new MinHeap<Session>()
   /** Key id of each slot, -1 where it is free, and the event times of the first and last row of its session. */
@@ -92,12 +92,12 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
         continue
       }
       const id = ids[numbers[i]]
-      const open = this.#sessions.get(id)
+      const open = this.#sessions[id]
       const at = open === undefined ? 0 : this.#find(open, t)
       const found = open?.[at]
       if (open === undefined || found === undefined || t <= this.#starts[found.slot] - this.#gap) {
         const session = this.#open(id, t)
-        if (open === undefined) this.#sessions.set(id, [session])
+        if (open === undefined) this.#sessions[id] = [session]
         else open.splice(at, 0, session)
         slots[i] = session.slot
         continue
@@ -196,8 +196,8 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
   #close(session: Session, end: number): void {
     this.#results.add(session.id, this.#starts[session.slot], end, this.#store.state, session.slot)
     this.#counters.settled += this.#store.state.counts[session.slot]
-    const open = this.#sessions.get(session.id) as Array<Session>
-    if (open.length === 1) this.#sessions.delete(session.id)
+    const open = this.#sessions[session.id] as Array<Session>
+    if (open.length === 1) this.#sessions[session.id] = undefined
     else open.splice(open.indexOf(session), 1)
     this.#end(session)
   }
@@ -245,8 +245,8 @@ export class SessionState implements KeyedOperator<KeyedBatch> {
       for (let i = 0; i < from.length; i++) {
         const id = ids[slots[from[i]]]
         const session = this.#begin(id, at + i, starts[from[i]], lasts[from[i]])
-        const open = this.#sessions.get(id)
-        if (open === undefined) this.#sessions.set(id, [session])
+        const open = this.#sessions[id]
+        if (open === undefined) this.#sessions[id] = [session]
         else open.splice(this.#find(open, starts[from[i]]), 0, session)
       }
     }

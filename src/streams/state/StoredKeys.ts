@@ -80,12 +80,14 @@ export const restoreKeys = (
     readonly columns: ReadonlyArray<ReadonlyArray<StoredPart>>
   }
   const ids = new Int32Array(count)
+  // A snapshot has each key once, so those of the first are all new.
+  const isFirst = table.size === 0
   for (let number = 0; number < count; number++) {
     const part = Math.floor(number / per)
     const at = number % per
     const key = new Array<KeyTuple[number]>(columns.length)
     for (let c = 0; c < columns.length; c++) key[c] = valueOfPart(columns[c][part], at) as KeyTuple[number]
-    ids[number] = isMine(key) ? table.idOf(key) : noKey
+    ids[number] = isMine(key) ? (isFirst ? table.add(key) : table.idOf(key)) : noKey
   }
   return ids
 }

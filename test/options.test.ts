@@ -162,7 +162,7 @@ const table: ReadonlyArray<Row> = [
   ["dedupe.id", [""], (_, value) => allProblems(timed.pipe(JS.dedupe(value, { late: "drop" })))],
   [
     "window",
-    ["late", "allowedLateness"],
+    ["late", "allowedLateness", "early"],
     built((options) => keyed.pipe(JS.window(minute, options), count), { late: "drop" })
   ],
   ["window", [""], (_, value) => allProblems(keyed.pipe(JS.window(value, { late: "drop" }), count))],

@@ -71,11 +71,11 @@ const aggregateOperator = (
       return new SessionState(keyColumns, node.window.gapMs, { ...options, keepsLateRows }, counters)
     case "time": {
       const { sizeMs, slideMs, offsetMs } = node.window
-      const { allowedLatenessMs } = node
+      const { allowedLatenessMs, early } = node
       return new TimeWindowState(
         keyColumns,
         timeWindows(sizeMs, slideMs, offsetMs),
-        { ...options, keepsLateRows, allowedLatenessMs },
+        { ...options, keepsLateRows, allowedLatenessMs, early },
         counters
       )
     }

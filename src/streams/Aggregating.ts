@@ -71,7 +71,14 @@ export const aggregateRunning =
 const notWindowed = (input: PlanNode): WindowParts => {
   const fix = "call EventStream.window first (or EventStream.aggregateRunning, for a result that keeps changing)"
   const problems = [{ option: "aggregate", value: "rows without windows", fix }]
-  return { input: keyed(input), window: { kind: "global" }, late: { kind: "drop" }, allowedLatenessMs: 0, problems }
+  return {
+    input: keyed(input),
+    window: { kind: "global" },
+    late: { kind: "drop" },
+    allowedLatenessMs: 0,
+    early: false,
+    problems
+  }
 }
 
 const keyed = (input: PlanNode): KeyByNode =>

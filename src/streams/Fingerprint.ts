@@ -68,6 +68,7 @@ const windowParameters = (node: WindowNode): Parameters => ({
   window: { ...node.window },
   late: node.late.kind,
   ...(node.allowedLatenessMs > 0 ? { allowedLatenessMs: span(node.allowedLatenessMs) } : {}),
+  ...(node.early ? { early: true } : {}),
   aggregates: aggregatesOf(node.aggregates)
 })
 

@@ -126,13 +126,15 @@ export interface NamedAggregate {
   readonly name: string
   readonly spec: AggregateSpec
 }
-/** keyBy + window + aggregate. Emits final rows; with allowed lateness, an updating stream. */
+/** keyBy + window + aggregate. Emits final rows; with allowed lateness or early results, an updating stream. */
 export interface WindowNode extends Base {
   readonly kind: "window"
   readonly input: KeyByNode
   readonly window: WindowSpec
   readonly late: LatePolicy
   readonly allowedLatenessMs: number
+  /** Windows that are still open come out at the end of each epoch as far as they changed (rule A4). */
+  readonly early: boolean
   readonly aggregates: ReadonlyArray<NamedAggregate>
 }
 /** keyBy + aggregate without a window: an updating stream, one row per key (rule A2). */

@@ -68,7 +68,7 @@ const derive = (node: PlanNode): PlanFacts => {
     case "window": {
       const identity = [...node.input.columns.map((c) => c.name), ...windowColumns]
       const columns = [...identity, ...node.aggregates.map((a) => a.name)]
-      return { timed: true, updating: node.allowedLatenessMs > 0, columns, identity }
+      return { timed: true, updating: node.allowedLatenessMs > 0 || node.early, columns, identity }
     }
     case "process":
       return { timed: factsOf(node.input).timed, updating: false, columns: undefined, identity: undefined }

@@ -99,7 +99,7 @@ export interface Windowed<out K, out Emits extends EmitAnswers = Final> extends 
   readonly key: HasWindows<K>
   readonly emits: Emits
 }
-/** Results that may still change: running aggregates, windows with allowed lateness. */
+/** Results that may still change: running aggregates, windows with allowed lateness or early results. */
 export interface Updating extends Stage {
   readonly time: AnyTime
   readonly key: NoKey

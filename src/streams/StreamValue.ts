@@ -33,6 +33,7 @@ export interface WindowParts {
   readonly window: WindowSpec
   readonly late: LatePolicy
   readonly allowedLatenessMs: number
+  readonly early: boolean
   readonly problems: ReadonlyArray<OptionProblem>
 }
 

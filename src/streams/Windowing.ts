@@ -7,7 +7,7 @@ import type { OptionProblem } from "../model/Errors.ts"
 import { keyByNode } from "./KeyBy.ts"
 import type { LateTo } from "./Late.ts"
 import { latePolicy } from "./LateChoice.ts"
-import { durationMs, show } from "../model/Options.ts"
+import { durationMs, flag, show } from "../model/Options.ts"
 import type { KeyByNode, PlanNode } from "./Plan.ts"
 import { checkNeeds } from "./PlanFacts.ts"
 import type { Within } from "./SinkTypes.ts"
@@ -16,7 +16,7 @@ import { type EventStream, windowedOf, type WindowParts } from "./StreamValue.ts
 import type { Window, WindowSpec } from "./Window.ts"
 
 /** Required: what becomes of rows that are late for all their windows. */
-export interface WindowOptions<in L, out E2, out R2, in C extends PropertyKey, out D> {
+export interface WindowOptions<in L, out E2, out R2, in C extends PropertyKey, out D, out Y = boolean> {
   /** "drop" drops and counts them, `Late.to(sink)` writes them. */
   readonly late: "drop" | LateTo<L, E2, R2, C>
   /**
@@ -24,6 +24,12 @@ export interface WindowOptions<in L, out E2, out R2, in C extends PropertyKey, o
    * tumbling and sliding windows. Default: not at all.
    */
   readonly allowedLateness?: D
+  /**
+   * Results of windows that are still open, too: at the end of each epoch those that changed in it, and once more when
+   * the window closes, if it changed since. The stream is then updating, and the last row of a key and window is what
+   * would be appended. For tumbling and sliding windows. Default: not.
+   */
+  readonly early?: Y
 }
 
 type Lateness<Kind extends WindowSpec["kind"]> = Kind extends "time"
@@ -33,7 +39,11 @@ type Lateness<Kind extends WindowSpec["kind"]> = Kind extends "time"
 type Undecided =
   Refused<'say what becomes of late rows: EventStream.window(window, { late: "drop" }) or { late: Late.to(sink) }'>
 
-type EmitsFor<D> = [D] extends [never] ? Final : Updates
+type Earliness<Kind extends WindowSpec["kind"]> = Kind extends "time"
+  ? unknown
+  : Refused<"early results are for Window.tumbling and Window.sliding: leave them out">
+
+type EmitsFor<D, Y> = [D] extends [never] ? ([Y] extends [false] ? Final : Updates) : Updates
 
 /**
  * Cuts a keyed, timed stream into windows; call `EventStream.aggregate` next. Results carry the key's columns,
@@ -46,13 +56,14 @@ export const window: {
     E2 = never,
     R2 = never,
     C extends PropertyKey = PropertyKey,
-    D extends Duration.Input = never
+    D extends Duration.Input = never,
+    const Y extends boolean = false
   >(
     window: Window<Kind>,
-    options: WindowOptions<L, E2, R2, C, D & Lateness<Kind>>
+    options: WindowOptions<L, E2, R2, C, D & Lateness<Kind>, Y & Earliness<Kind>>
   ): <A extends L, E, R, K>(
     self: EventStream<A, E, R, TimedKeyedRows<K>> & Within<A, C>
-  ) => EventStream<A, E | E2, R | R2, Windowed<K, EmitsFor<D>>>
+  ) => EventStream<A, E | E2, R | R2, Windowed<K, EmitsFor<D, Y>>>
   (window: Window): Undecided
 } = ((window: Window, options?: AnyWindowOptions) => (self: EventStream<unknown, unknown, unknown, Stage>) =>
   windowedOf(windowParts("window", self.plan, window, options))) as never
@@ -65,13 +76,14 @@ export const windowAll: {
     E2 = never,
     R2 = never,
     C extends PropertyKey = PropertyKey,
-    D extends Duration.Input = never
+    D extends Duration.Input = never,
+    const Y extends boolean = false
   >(
     window: Window<Kind>,
-    options: WindowOptions<L, E2, R2, C, D & Lateness<Kind>>
+    options: WindowOptions<L, E2, R2, C, D & Lateness<Kind>, Y & Earliness<Kind>>
   ): <A extends L, E, R, S extends TimedRows>(
     self: EventStream<A, E, R, S> & Within<A, C>
-  ) => EventStream<A, E | E2, R | R2, Windowed<{}, EmitsFor<D>>>
+  ) => EventStream<A, E | E2, R | R2, Windowed<{}, EmitsFor<D, Y>>>
   (window: Window): Undecided
 } = ((window: Window, options?: AnyWindowOptions) => (self: EventStream<unknown, unknown, unknown, Stage>) =>
   windowedOf(windowParts("windowAll", keyByNode("windowAll", self.plan, []), window, options))) as never
@@ -99,6 +111,11 @@ const windowParts = (
       problems.push({ option: `${operator}.allowedLateness`, value: show(allowedLateness), fix })
     }
   }
+  const early = options?.early === undefined ? false : flag(`${operator}.early`, options.early, problems)
+  if (early && spec.kind !== "time") {
+    const fix = "is for Window.tumbling and Window.sliding: leave it out"
+    problems.push({ option: `${operator}.early`, value: "true", fix })
+  }
   checkDedupes(operator, input, allowedLatenessMs, problems)
   const policy = latePolicy(operator, input, late, problems)
   return {
@@ -106,6 +123,7 @@ const windowParts = (
     window: spec,
     late: policy,
     allowedLatenessMs,
+    early,
     problems
   }
 }

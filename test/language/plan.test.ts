@@ -142,7 +142,8 @@ describe("keys and windows", () => {
     expect(node).toMatchObject({
       window: { kind: "time", sizeMs: 60_000, slideMs: 60_000, offsetMs: 0 },
       late: { kind: "drop" },
-      allowedLatenessMs: 0
+      allowedLatenessMs: 0,
+      early: false
     })
     expect(node.aggregates.map((a) => [a.name, a.spec.label])).toEqual([
       ["orders", "count"],

@@ -135,6 +135,16 @@ describe("options", () => {
       ['window.allowedLateness: "1 minute": is for Window.tumbling and Window.sliding: leave it out']
     ],
     [
+      "A4: early results of a session",
+      windowOf(Window.session("1 minute"), { late: "drop", early: true }),
+      ["window.early: true: is for Window.tumbling and Window.sliding: leave it out"]
+    ],
+    [
+      "early results that are neither on nor off",
+      windowOf(minute, { late: "drop", early: "yes" }),
+      ['window.early: "yes": must be true or false']
+    ],
+    [
       "A3: a dedupe that waits longer than the window after it",
       timed.pipe(
         EventStream.dedupe("id", { late: "drop", allowedLateness: "2 minutes" }),

@@ -39,6 +39,8 @@ export interface WindowOptions {
 interface Stored {
   /** W_op, by `model/StoredValue.ts`. */
   readonly watermark: SnapshotValue
+  /** Whether slots are marked for early emission. */
+  readonly early: boolean
   readonly keys: SnapshotValue
   readonly slices: ReadonlyArray<StoredSlice>
 }
@@ -221,12 +223,12 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
     if (this.#sent !== undefined) throw new Error("a snapshot in the middle of an advance")
     const keys = new KeysAtBarrier(this.#keys)
     const slices = Array.from(this.#slices.all(), (state) => state.snapshot(keys))
-    return { watermark: encodeStored(this.#slices.watermark), keys: keys.stored(), slices }
+    return { watermark: encodeStored(this.#slices.watermark), early: this.#early, keys: keys.stored(), slices }
   }
 
   restore(snapshots: ReadonlyArray<SnapshotValue>, isMine: (key: KeyTuple) => boolean): void {
     for (const snapshot of snapshots) {
-      const { watermark, keys, slices } = snapshot as unknown as Stored
+      const { watermark, early, keys, slices } = snapshot as unknown as Stored
       // First, since it says which windows a state still waits for. It is the same in all snapshots (C1).
       this.#slices.watermark = decodeStored(watermark) as number
       const ids = restoreKeys(keys, this.#keys, isMine)
@@ -236,6 +238,9 @@ export class TimeWindowState implements KeyedOperator<KeyedBatch> {
         this.#slices.expected = from.length
         const state = this.#stateOf(slice.start, slice.firstWindow)
         state.restore(slice, from, ids)
+        // Of an operator that was not early, nothing in open windows has come out yet.
+        if (this.#early && !early)
+          for (let slot = state.retained; slot < state.slots.size; slot++) state.early.add(slot)
         this.#retain(state)
       }
     }

@@ -10,7 +10,7 @@ import * as Result from "effect/Result"
 import type { QueryError, StoreError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
-import { highestNumber, readCell } from "./cells.ts"
+import { highestNumber, patiently, readCell } from "./cells.ts"
 import { heartbeatMsOf, readBeat } from "./Heartbeat.ts"
 import { LiveAttempts } from "./LiveAttempts.ts"
 import { verdictOf } from "./findBase.ts"
@@ -58,7 +58,7 @@ const lookAt = (objects: ObjectStore, query: string): Effect.Effect<Look, StoreE
       return { highest, latest: undefined, shown: `${highest} ${verdict.tag}`, isFree: !isOpen }
     }
     const latest = verdict.manifest
-    const beat = yield* readBeat(objects, query, latest.attempt)
+    const beat = yield* patiently(readBeat(objects, query, latest.attempt))
     const hasEnded = latest.kind === "epoch" && latest.ended !== undefined
     return {
       highest,

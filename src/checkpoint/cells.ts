@@ -74,7 +74,7 @@ const highestOf = (objects: ObjectStore, query: string, copy: Copy): Effect.Effe
   Effect.gen(function* () {
     const prefix = chainPrefix(query, copy)
     for (const limit of [1, 1_000]) {
-      const names = yield* objects.list(prefix, limit)
+      const names = yield* patiently(objects.list(prefix, limit))
       // What someone else laid there is no manifest.
       const number = names.map(numberOfName).find((n) => n !== undefined)
       if (number !== undefined) return number
@@ -92,11 +92,9 @@ const highestOf = (objects: ObjectStore, query: string, copy: Copy): Effect.Effe
 
 /** The highest number that anybody has put; 0: the chain is empty. */
 export const highestNumber = (objects: ObjectStore, query: string): Effect.Effect<number, StoreError> =>
-  patiently(
-    Effect.map(
-      Effect.all([highestOf(objects, query, "primary"), highestOf(objects, query, "copy")], { concurrency: 2 }),
-      (numbers) => Math.max(...numbers)
-    )
+  Effect.map(
+    Effect.all([highestOf(objects, query, "primary"), highestOf(objects, query, "copy")], { concurrency: 2 }),
+    (numbers) => Math.max(...numbers)
   )
 
 /** Whether a number higher than `number` exists. Numbers are dense, so that the next one tells (ADR 6). */

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type { QueryError } from "../model/Errors.ts"
 import { failpoint } from "../model/Failpoint.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
-import { type Cell, highestNumber, putOnce, readCell } from "./cells.ts"
+import { type Cell, highestNumber, patiently, putOnce, readCell } from "./cells.ts"
 import type { Manifest } from "./Manifest.ts"
 import { encodeVoid } from "./ManifestCodec.ts"
 import { chainPrefix, manifestName, numberOfName } from "./names.ts"
@@ -93,7 +93,7 @@ const judge = (chain: Chain, number: number): Effect.Effect<Verdict, QueryError>
 /** Whether a chain that has no manifest `number` never had one: then nothing lower is listed either. */
 const beginsAbove = (chain: Chain, highest: number, number: number): Effect.Effect<boolean, QueryError> => {
   const { objects, query } = chain
-  const listed = objects.list(chainPrefix(query, "primary"), highest - number + 1)
+  const listed = patiently(objects.list(chainPrefix(query, "primary"), highest - number + 1))
   return Effect.map(
     Effect.mapError(listed, (e) => storeFailed(query, "list its manifests", e)),
     (names) => names.every((name) => (numberOfName(name) ?? 0) > number)

@@ -7,7 +7,7 @@ import { ownerText } from "./Owner.ts"
 export const untrusted = (query: string, message: string, cause?: unknown): QueryError =>
   new QueryError({ reason: "Checkpoint", query, message: `checkpoint of query ${query}: ${message}`, cause })
 
-/** The object store did not do what was asked; `while_` says what for. */
+/** The object store did not do what was asked; `doing` says what for. */
 export const storeFailed = (query: string, doing: string, error: StoreError): QueryError =>
   untrusted(
     query,

@@ -128,11 +128,11 @@ export const bent = (
   step: <A>(operation: Operation, name: string, call: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError>
 ): ObjectStore => ({
   ...objects,
-  get: (name) => step("get", name, objects.get(name)),
-  put: (name, bytes) => step("put", name, objects.put(name, bytes)),
-  putIfAbsent: (name, bytes) => step("putIfAbsent", name, objects.putIfAbsent(name, bytes)),
-  list: (prefix, limit) => step("list", prefix, objects.list(prefix, limit)),
-  delete: (name) => step("delete", name, objects.delete(name))
+  get: (name) => Effect.suspend(() => step("get", name, objects.get(name))),
+  put: (name, bytes) => Effect.suspend(() => step("put", name, objects.put(name, bytes))),
+  putIfAbsent: (name, bytes) => Effect.suspend(() => step("putIfAbsent", name, objects.putIfAbsent(name, bytes))),
+  list: (prefix, limit) => Effect.suspend(() => step("list", prefix, objects.list(prefix, limit))),
+  delete: (name) => Effect.suspend(() => step("delete", name, objects.delete(name)))
 })
 
 /** Flips a bit in the middle of an object. */

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type { StoreError } from "../model/Errors.ts"
 import { failpoint } from "../model/Failpoint.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
-import { type Cell, readCell } from "./cells.ts"
+import { type Cell, patiently, readCell } from "./cells.ts"
 import type { Manifest } from "./Manifest.ts"
 import { encodeTombstone } from "./ManifestCodec.ts"
 import { attemptOfData, dataPrefix, heartbeatPrefix, manifestName, numberOfName } from "./names.ts"
@@ -96,7 +96,7 @@ const deleteWhere = (
 ): Effect.Effect<void, StoreError> =>
   Effect.gen(function* () {
     for (let limit = pageNames; ;) {
-      const names = yield* objects.list(prefix, limit)
+      const names = yield* patiently(objects.list(prefix, limit))
       const garbage = names.filter(isGarbage)
       for (const name of garbage) yield* failpoint("sweep", objects.delete(name))
       if (names.length < limit) return

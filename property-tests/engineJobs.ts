@@ -188,9 +188,10 @@ export const job: fc.Arbitrary<Job> = fc
     keyed: fc.boolean(),
     late: fc.constantFrom<Late>("drop", "output"),
     chained: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined, freq: 3 }),
+    early: fc.boolean(),
     appended: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) })
   })
-  .map(({ shape: s, moves, before, after, branches, dedupe, keyed, late, chained, appended }): Job => {
+  .map(({ shape: s, moves, before, after, branches, dedupe, keyed, late, chained, early, appended }): Job => {
     const timed = s.windows?.kind === "time"
     const lateness = timed ? s.lateness : 0
     const shape: Shape = {
@@ -207,7 +208,7 @@ export const job: fc.Arbitrary<Job> = fc
         return appended ? { rows, appendTimes: rows.map((row, i) => appendTimeOf(row, of[i])) } : { rows }
       })
     )
-    const chains = s.windows !== undefined && lateness === 0 && s.kind !== "hostile"
+    const chains = s.windows !== undefined && lateness === 0 && s.kind !== "hostile" && chained !== undefined
     return {
       sources,
       before: s.kind === "stepped" ? before : [],
@@ -219,14 +220,17 @@ export const job: fc.Arbitrary<Job> = fc
       keyed: keyed || s.kind === "hostile",
       ...(s.windows === undefined ? {} : { windows: s.windows }),
       lateness,
+      ...(timed && early && !chains ? { early } : {}),
       late,
-      ...(chains && chained !== undefined ? { chained } : {})
+      ...(chains ? { chained } : {})
     }
   })
 
 /** Modes that a job's results may be written in (A4). */
 export const modesOf = (j: Job): ReadonlyArray<Manner["mode"]> =>
-  j.windows === undefined || j.lateness > 0 ? ["update", "complete"] : ["append", "update", "complete"]
+  j.windows === undefined || j.lateness > 0 || j.early === true
+    ? ["update", "complete"]
+    : ["append", "update", "complete"]
 
 /** Three manners that differ in everything that results must not depend on. */
 export const manners = (j: Job): fc.Arbitrary<ReadonlyArray<Manner>> => {

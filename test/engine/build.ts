@@ -108,7 +108,11 @@ const deduped = (job: Job, s: Untyped, sinks: JobSinks): Untyped => {
 const aggregated = (job: Job, s: Untyped, sinks: JobSinks): Untyped => {
   if (job.windows === undefined) return pipe(s, EventStream.aggregateRunning(aggregates as never))
   const late = job.late === "output" ? Late.to(sinks.late) : job.late
-  const options = { late, ...(job.lateness === 0 ? {} : { allowedLateness: job.lateness }) }
+  const options = {
+    late,
+    ...(job.lateness === 0 ? {} : { allowedLateness: job.lateness }),
+    ...(job.early === true ? { early: true } : {})
+  }
   return pipe(pipe(s, windowed(windowOf(job.windows), options)), EventStream.aggregate(aggregates as never))
 }
 

@@ -70,6 +70,8 @@ export interface Job {
   /** Absent: running aggregates. */
   readonly windows?: Windows
   readonly lateness: number
+  /** Results of windows that are still open, too: written in mode update or complete, where the last row counts. */
+  readonly early?: boolean
   readonly late: Late
   /** A second tumbling window over the results of the first, all keys together. */
   readonly chained?: number

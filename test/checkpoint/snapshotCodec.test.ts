@@ -209,7 +209,7 @@ describe("C6: a damaged snapshot is refused, never half believed", () => {
       const cut = random(5) === 0 ? payload.subarray(0, random(payload.length)) : payload
       const result = await Effect.runPromise(Effect.result(decodeSnapshot(frame("snapshot", cut))))
       if (Result.isFailure(result)) {
-        expect(result.failure.why.length).toBeGreaterThan(5)
+        if (result.failure.why.length < 5) throw new Error("a refusal without a reason")
         continue
       }
       read++

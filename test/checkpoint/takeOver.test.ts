@@ -30,7 +30,7 @@ const coming = (objects: ObjectStore, process: Process, over: Partial<TakeOverOp
     const onStandby = (owner: string) => Effect.sync(() => void standby.push(owner))
     const take = asProcess(process)(Scope.provide(own(objects, { onStandby, ...over }), scope))
     const fiber = yield* Effect.forkChild(take, { startImmediately: true })
-    const outcome = (): "waits" | "owns" | string => {
+    const outcome = (): string => {
       const exit: Exit.Exit<Ownership, unknown> | undefined = fiber.pollUnsafe()
       if (exit === undefined) return "waits"
       if (Exit.isSuccess(exit)) return "owns"

@@ -5,7 +5,7 @@
  * What must never be: a row lost or doubled in a sink, an epoch in a sink whose manifest is not in both copies, a sink
  * changed for an epoch after a later one, state of another epoch than its positions, an owner that has to stop.
  */
-import { Cause, Clock, Duration, Effect, Exit, type Fiber, Option, References, Result, Scheduler } from "effect"
+import { Cause, Clock, Duration, Effect, Exit, type Fiber, Option, References, Result } from "effect"
 import type * as TakeOverModule from "../../src/checkpoint/TakeOver.ts"
 import type { Manifest } from "../../src/checkpoint/Manifest.ts"
 import { decodeChainBytes } from "../../src/checkpoint/ManifestCodec.ts"
@@ -15,6 +15,8 @@ import { StoreError } from "../../src/model/Errors.ts"
 import type { ObjectStore } from "../../src/model/ObjectStore.ts"
 import type { Prepared } from "../../src/model/Sink.ts"
 import type { Random } from "../engine/random.ts"
+import { QueueScheduler } from "./QueueScheduler.ts"
+import { countsFault, type Data, emptySinks, isComplete, type Rows, shownCounts, type Sinks } from "./worldSinks.ts"
 
 /** The modules under test: the repository's, or a copy with a fault planted. */
 export interface Modules {
@@ -43,40 +45,10 @@ export interface Pending {
   readonly lose?: (applied: boolean) => void
 }
 
-type Rows = readonly [from: number, to: number]
-
-/** A sink with a marker, and one with files that are staged and then linked. */
-interface Sinks {
-  marker: number
-  readonly staged: Map<string, Rows>
-  readonly linked: Map<string, Rows>
-  readonly counts: { readonly table: Array<number>; readonly files: Array<number> }
-  readonly latest: { table: number; files: number }
-}
-
-interface Data {
-  readonly id: string
-  readonly rows: Rows
-}
-
 /** How long heartbeats, and those who watch for them, wait. Owners beat once only: nothing else depends on it here. */
 const heartbeatMs = 123_457
 /** The coordinator gives a state up that takes longer. */
 const giveUpMs = 77_000
-
-class QueueScheduler implements Scheduler.Scheduler {
-  readonly executionMode = "sync"
-  readonly #tasks: Array<() => void> = []
-  shouldYield(): boolean {
-    return false
-  }
-  makeDispatcher(): Scheduler.SchedulerDispatcher {
-    return { scheduleTask: (task) => void this.#tasks.push(task), flush: () => this.drain() }
-  }
-  drain(): void {
-    for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) task()
-  }
-}
 
 /** Each attempt is a process of its own. */
 let nextPid = 100
@@ -101,19 +73,9 @@ export class World {
 
   constructor(options: WorldOptions, from?: World) {
     this.options = options
-    const zeros = () => Array.from({ length: options.rows }, () => 0)
     this.objects = new Map(from?.objects)
     this.ever = new Map([...(from?.ever ?? [])].map(([number, ever]) => [number, { ...ever }]))
-    this.sinks =
-      from === undefined
-        ? {
-            marker: 0,
-            staged: new Map(),
-            linked: new Map(),
-            counts: { table: zeros(), files: zeros() },
-            latest: { table: 0, files: 0 }
-          }
-        : structuredClone(from.sinks)
+    this.sinks = from === undefined ? emptySinks(options.rows) : structuredClone(from.sinks)
   }
 
   /** Starts an attempt, which runs until its first call. */
@@ -168,8 +130,7 @@ export class World {
     copy.start()
     if (copy.bad !== undefined) return `a lone attempt: ${copy.bad}`
     if (copy.outcomes[0] !== "done") return `a lone attempt ends ${copy.outcomes[0] ?? "nowhere"}`
-    const { table, files } = copy.sinks.counts
-    return [...table, ...files].every((n) => n === 1) ? undefined : `a lone attempt leaves ${table} and ${files}`
+    return isComplete(copy.sinks) ? undefined : `a lone attempt leaves ${shownCounts(copy.sinks)}`
   }
 
   fault(what: string): void {
@@ -177,19 +138,15 @@ export class World {
   }
 
   #check(): void {
-    for (const [name, counts] of Object.entries(this.sinks.counts)) {
-      if (counts.some((n) => n > 1)) this.fault(`a row twice in ${name}: ${counts}`)
-      if (counts.some((n, i) => n === 0 && counts.slice(i).some((m) => m > 0)))
-        this.fault(`a row lost in ${name}: ${counts}`)
-    }
+    const fault = countsFault(this.sinks)
+    if (fault !== undefined) this.fault(fault)
   }
 
   #ended(attempt: number, exit: Exit.Exit<void, unknown>): void {
     this.trace.push(`p${attempt} ends`)
     if (Exit.isSuccess(exit)) {
       this.outcomes[attempt] = "done"
-      const { table, files } = this.sinks.counts
-      if ([...table, ...files].includes(0)) this.fault(`done, and rows are missing: ${table} and ${files}`)
+      if (!isComplete(this.sinks)) this.fault(`done, and rows are missing: ${shownCounts(this.sinks)}`)
       return
     }
     const error = Cause.squash(exit.cause) as { readonly reason?: string }

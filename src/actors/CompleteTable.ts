@@ -64,7 +64,7 @@ export class CompleteTable {
 
   /**
    * The table as it is now: see `model/Snapshot.ts`. A row that cannot be stored (a class instance) makes its `Later`
-   * throw an `AggregateFault` of "the table of a complete output".
+   * throw a `StoringFault` of "the table of a complete output".
    */
   snapshot(): SnapshotValue {
     const kept = [...this.#rows.values()]

@@ -78,8 +78,8 @@ export function* snapshotPieces(states: TaskStates): Generator<Uint8Array> {
         yield bytes
       }
     } catch (cause) {
-      if (cause instanceof NotExact) throw new NotExact(`the state of ${task}: ${cause.message}`)
-      throw cause
+      // A `Later` says itself which value of which aggregate cannot be kept.
+      throw new NotExact(`the state of ${task}: ${cause instanceof Error ? cause.message : String(cause)}`)
     }
     for (const column of columns) {
       yield section(sections.column, column.byteLength, kindOf(column))

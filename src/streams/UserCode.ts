@@ -2,7 +2,7 @@
  * What user code threw, on its way from the loop that called it to the shell that names operator and row. These are
  * thrown, never shown: the task that runs the operator makes a `QueryError` of them.
  */
-import { textOf } from "../model/Text.ts"
+import { jsonText, textOf } from "../model/Text.ts"
 
 /** A function of the row threw. `index` is the row's place in the chunk. */
 export class RowFault extends Error {
@@ -13,11 +13,7 @@ export class RowFault extends Error {
   }
 }
 
-/**
- * A function of an aggregate threw: `reduce.add`, with the row it was given, or `reduce.merge`, without one. Or what an
- * aggregate holds cannot be kept in a checkpoint: `first(basket)`, with the value; it is then thrown by a `Later` of a
- * snapshot, when that is encoded.
- */
+/** A function of an aggregate threw: `reduce.add`, with the row it was given, or `reduce.merge`, without one. */
 export class AggregateFault extends Error {
   readonly label: string
   readonly row: unknown
@@ -28,6 +24,18 @@ export class AggregateFault extends Error {
     this.label = label
     this.row = row
     this.place = place
+  }
+}
+
+/**
+ * What an aggregate (or another owner of state, `label`) holds cannot be kept in a checkpoint: `first(basket)`, with the
+ * value as `row`. Thrown by a `Later` of a snapshot, when that is encoded.
+ */
+export class StoringFault extends AggregateFault {
+  constructor(label: string, value: unknown, cause: unknown) {
+    super(label, value, cause)
+    const why = cause instanceof Error ? cause.message : textOf(cause)
+    this.message = `${label} holds ${jsonText(value).slice(0, 200)}: ${why}`
   }
 }
 

@@ -70,7 +70,7 @@ export interface Accumulators {
   /**
    * Slots `0..count)` as they are now, for a checkpoint: columns are copied, what is dear to encode waits in a `Later`,
    * which gives the state of now although rows are added meanwhile. A value that cannot be stored makes its `Later`
-   * throw an `AggregateFault`, which names the aggregate and the value.
+   * throw a `StoringFault`, which names the aggregate and the value.
    */
   readonly snapshot: (count: number) => SnapshotValue
   /**

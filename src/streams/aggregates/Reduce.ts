@@ -10,7 +10,8 @@ import { hasProperty } from "effect/Predicate"
 import type { OptionProblem } from "../../model/Errors.ts"
 import { show } from "../../model/Options.ts"
 import { decodeStored, encodeStored, type StoredValue } from "../../model/StoredValue.ts"
-import { AggregateFault } from "../UserCode.ts"
+import { textOf } from "../../model/Text.ts"
+import { AggregateFault, StateFault, StoringFault } from "../UserCode.ts"
 import type { Accumulators, AggregateSpec } from "./Aggregate.ts"
 import { growArray, grownCapacity } from "./Columns.ts"
 import { makeKeeping } from "./KeptRows.ts"
@@ -44,22 +45,33 @@ export const loadSchema = async (): Promise<void> => {
   schema = await import("effect/Schema")
 }
 
-/** A state to JSON and back, by its Schema; what does not fit it is a fault of `reduce.state`. */
+/** A state to JSON and back, by its Schema. */
 const stateCodec = (
   state: Schema.Codec<unknown, unknown>
 ): { readonly encode: (state: unknown) => unknown; readonly decode: (stored: unknown) => unknown } => {
   if (schema === undefined) throw new Error("a reducer runs before its AggregateSpec.load")
   const codec = schema.toCodecJson(state)
-  const watch =
-    (call: (value: unknown) => unknown) =>
-    (value: unknown): unknown => {
+  const encode = schema.encodeSync(codec)
+  return {
+    encode: (value) => {
       try {
-        return call(value)
+        return encode(value)
       } catch (cause) {
-        throw new AggregateFault("reduce.state", value, cause)
+        throw new StoringFault("reduce.state", value, cause)
       }
-    }
-  return { encode: watch(schema.encodeSync(codec)), decode: watch(schema.decodeUnknownSync(codec)) }
+    },
+    decode: schema.decodeUnknownSync(codec)
+  }
+}
+
+/** A state of a checkpoint, which may have been written by another Schema. */
+const restored = (stored: StoredValue, decode: (stored: unknown) => unknown): unknown => {
+  try {
+    return decode(decodeStored(stored))
+  } catch (cause) {
+    const fix = "give the reducer the Schema it had, or begin anew with tidemark reset"
+    throw new StateFault(`reduce.state does not fit: ${textOf(cause)} (${fix})`, { cause })
+  }
 }
 
 /** The same reducer; what its functions throw says which of them it was, and on which row. */
@@ -137,7 +149,7 @@ const makeMerging = (reducer: AnyReducer, merge: (x: unknown, y: unknown) => unk
       const storedOf = partReader(snapshot, (part: ReadonlyArray<readonly [StoredValue] | null>) => (i) => part[i])
       for (let i = 0; i < from.length; i++) {
         const stored = storedOf(from[i])
-        states[first + i] = stored === null ? empty : codec().decode(decodeStored(stored[0]))
+        states[first + i] = stored === null ? empty : restored(stored[0], codec().decode)
       }
     },
     bytes: () => sampledBytes(states.length, (slot) => referenceBytes + roughBytes(states[slot]))

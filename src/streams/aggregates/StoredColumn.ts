@@ -6,7 +6,7 @@
  */
 import { Later, type SnapshotValue } from "../../model/Snapshot.ts"
 import { decodeStored, encodeStored, type StoredValue } from "../../model/StoredValue.ts"
-import { AggregateFault } from "../UserCode.ts"
+import { StoringFault } from "../UserCode.ts"
 
 /** Values in one part of a column. Written into snapshots, so it may change between releases. */
 const valuesPerPart = 8192
@@ -30,7 +30,7 @@ export const storedOf = (label: string, value: unknown): StoredValue => {
   try {
     return encodeStored(value)
   } catch (cause) {
-    throw new AggregateFault(label, value, cause)
+    throw new StoringFault(label, value, cause)
   }
 }
 

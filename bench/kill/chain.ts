@@ -5,7 +5,6 @@ import type { Manifest } from "../../src/checkpoint/Manifest.ts"
 import { decodeChainBytes } from "../../src/checkpoint/ManifestCodec.ts"
 import { type Copy, chainPrefix, numberOfName } from "../../src/checkpoint/names.ts"
 import { imbalances } from "../../src/model/Ledger.ts"
-import type { Seen } from "./parts.ts"
 
 /** One manifest. */
 export interface ChainFacts {
@@ -85,9 +84,9 @@ export const chainOf = (folder: string): Chain | undefined => {
 }
 
 /** The highest epoch in the name of a part that can be seen; 0: none. */
-export const newestPart = (seen: Seen): number => {
+export const newestPart = (files: ReadonlyMap<string, string>): number => {
   let newest = 0
-  for (const file of seen.files.keys()) {
+  for (const file of files.keys()) {
     const found = /-(\d{8,})(?:_\d+)?-[0-9a-f]{8}\.[a-z]+$/.exec(file)
     if (found !== null) newest = Math.max(newest, Number(found[1]))
   }

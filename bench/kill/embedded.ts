@@ -1,6 +1,6 @@
 /**
- * The job of the crash checks inside an application, without the program `tidemark`: half the time to start, and a place
- * where a check can claim to be another process than it is.
+ * The job of the crash checks inside an application, without the program `tidemark`: quicker to start, and a place where a
+ * check can claim to be another process than it is.
  *
  * As the program does: failpoints from the environment, SIGTERM drains, exit code 0 when all went well; one line of JSON.
  */
@@ -39,7 +39,12 @@ const main = Effect.scoped(
   Effect.gen(function* () {
     const { flights } = yield* Query.startJob(job)
     process.on("SIGTERM", () => Effect.runFork(Effect.exit(flights.drain)))
-    return yield* flights.await
+    const summary = yield* flights.await
+    const { continued } = yield* flights.progress
+    const rows = (continued?.readers ?? []).map((reader) => `(row ${reader.rows})`).join(" ")
+    if (continued !== undefined && continued.epoch > 0)
+      process.stderr.write(`flights goes on from epoch ${continued.epoch}: ${rows}\n`)
+    return summary
   })
 ).pipe(
   Effect.provide(Checkpoint.layerFiles("./.tidemark")),

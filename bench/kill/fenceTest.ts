@@ -92,7 +92,7 @@ const duel = async (options: StartOptions, expected: Expected, random: Seeded): 
   first.kill("SIGCONT")
   if (alone && owned) {
     await until(first.hasEnded, 3_000)
-    const now = lookAt(folder)
+    const now = lookAt(folder).files
     if (newestPart(now) > (then?.epoch ?? 0))
       problems.push(`the woken process committed epoch ${newestPart(now)} after it was taken over at ${then?.epoch}`)
     if (chainOf(folder)?.number !== then?.number) problems.push("the woken process wrote to the chain it had lost")
@@ -105,7 +105,7 @@ const duel = async (options: StartOptions, expected: Expected, random: Seeded): 
   }, patienceMs)
   const [loser, winner] = await Promise.all([first.ended, second.ended])
   clearTimeout(timer)
-  problems.push(...changed(seen, lookAt(folder)), ...judgeLoser(loser, owned, second))
+  problems.push(...changed(seen.files, lookAt(folder).files), ...judgeLoser(loser, owned, second))
   if (winner.code !== 0)
     problems.push(`the second process ended with ${winner.code ?? winner.signal}: ${winner.stderr}`)
   problems.push(...conclusion(folder, expected, owned ? winner : undefined))

@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Chain, type ChainFacts, chainOf, newestPart, numberOf } from "./chain.ts"
-import { changed, compare, look, type Seen, type Wrong } from "./parts.ts"
+import { compare, filesIn, type Seen, seenIn, watch, type Wrong } from "./parts.ts"
 import { rot, type Rot } from "./rot.ts"
 import { seeded } from "./seeded.ts"
 import { type Ended, start, type StartOptions, until } from "./process.ts"
@@ -62,14 +62,14 @@ export interface History {
   readonly problems: ReadonlyArray<string>
 }
 
-/** The outputs in `./out`, and the dead letters that the checkpoint keeps. */
-export const lookAt = (folder: string): Seen => {
-  const out = look(join(folder, "out"))
-  const dead = look(join(folder, ".tidemark/dead"))
-  const files = new Map([...out.files, ...[...dead.files].map(([file, text]) => [`dead/${file}`, text] as const)])
-  const kept = [...dead.rows].map(([query, rows]) => [`dead/${query}`, rows] as const)
-  return { files, rows: new Map([...out.rows, ...kept]) }
+/** The files of the outputs in `./out`, and the dead letters that the checkpoint keeps. */
+const filesAt = (folder: string): ReadonlyMap<string, string> => {
+  const dead = [...filesIn(join(folder, ".tidemark/dead"))]
+  return new Map([...filesIn(join(folder, "out")), ...dead.map(([file, text]) => [`dead/${file}`, text] as const)])
 }
+
+/** What readers see in the folder of a history. */
+export const lookAt = (folder: string): Seen => seenIn(filesAt(folder))
 
 /** Staged files, and files that were to get another name: what a clean end leaves none of. */
 const leftovers = (folder: string): ReadonlyArray<string> =>
@@ -184,7 +184,7 @@ export const runHistory = async (
   mkdirSync(folder, { recursive: true })
   const steps: Array<StepResult> = []
   const problems: Array<string> = []
-  let seen = lookAt(folder)
+  const watching = watch(expected.seen)
   let before: Chain | undefined
   for (;;) {
     const step = next(steps.at(-1))
@@ -193,16 +193,12 @@ export const runHistory = async (
     const result = await runStep(options, step)
     const { ended } = result
     const after = chainOf(folder)
-    const now = lookAt(folder)
-    for (const change of changed(seen, now)) problems.push(`${which}: ${change}`)
-    seen = now
-    const early = compare(expected.seen, now, false)
-    if (early.duplicated + early.foreign > 0)
-      problems.push(`${which}: readers see what is not committed: ${early.samples.join("; ")}`)
+    const files = filesAt(folder)
+    for (const what of watching.look(files)) problems.push(`${which}: readers see what they should not: ${what}`)
     // A copy that went bad, and was not repaired yet, takes nothing back.
     const epoch = Math.max(after?.epoch ?? 0, before?.epoch ?? 0)
-    if (newestPart(now) > epoch)
-      problems.push(`${which}: a part of epoch ${newestPart(now)} is visible, the checkpoint is at ${epoch}`)
+    if (newestPart(files) > epoch)
+      problems.push(`${which}: a part of epoch ${newestPart(files)} is visible, the checkpoint is at ${epoch}`)
     if (after?.balanced === false) problems.push(`${which}: the ledger of epoch ${after.epoch} is not balanced`)
     if (ended.tookMs >= patienceMs) problems.push(`${which} was stuck: ${ended.stderr}`)
     if (!(result.hit || unheard(result)) && ended.code !== 0)
@@ -231,7 +227,7 @@ export const runHistory = async (
     for (const name of leftovers(folder)) problems.push(`left over: ${name}`)
     problems.push(...conclude(folder, expected, steps[steps.length - 1].ended))
   }
-  const wrong = compare(expected.seen, seen, problems.length === 0)
+  const wrong = compare(expected.seen, lookAt(folder), problems.length === 0)
   return { folder, steps, wrong, problems }
 }
 

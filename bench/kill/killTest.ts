@@ -3,6 +3,7 @@
  * are started again until they are done. What they leave has to be what an undisturbed run leaves.
  */
 import { runHistory, type Step, type StepResult } from "./history.ts"
+import { commandLine, embedded } from "./process.ts"
 import type { Rot } from "./rot.ts"
 import { seeded, type Seeded } from "./seeded.ts"
 import { afterRot, sidesOf, steps } from "./steps.ts"
@@ -22,7 +23,8 @@ export interface KillTest extends WorldOptions {
 export interface KillTestResult {
   /** Those between the first and the last checkpoint. */
   readonly kills: number
-  readonly hitsByFailpoint: { readonly [side: string]: number }
+  readonly hitsByFailpoint: { readonly [step: string]: { readonly before: number; readonly after: number } }
+  readonly atRandomMoments: number
   readonly lost: number
   readonly duplicated: number
   /** Rows that readers saw and that no undisturbed run makes. */
@@ -54,7 +56,7 @@ const rotAfter = (last: StepResult | undefined, random: Seeded): Pick<Step, "rot
 
 /** The first process of a history is killed when it has a checkpoint; those after it anywhere. */
 const stepsOf = (random: Seeded, targets: Targets, lifeMs: number) => {
-  let left = 3 + random.below(12)
+  let left = 4 + random.below(16)
   return (last: StepResult | undefined): Step | undefined => {
     if (left-- <= 0) return undefined
     const common = { parallelism: 1, signal: "SIGKILL" } as const
@@ -67,6 +69,8 @@ const stepsOf = (random: Seeded, targets: Targets, lifeMs: number) => {
   }
 }
 
+/** So many histories are of `tidemark run`; the others of the same job in an application, which starts quicker. */
+const commandLineOneIn = 3
 const sayEveryMs = 10_000
 
 /** Runs it. */
@@ -83,7 +87,9 @@ export const killTest = async (test: KillTest): Promise<KillTestResult> => {
 
   const one = async (n: number): Promise<void> => {
     const choose = stepsOf(random.fork(), targets, expected.tookMs)
-    const history = await runHistory({ ...settings, folder: world.folder(`history-${n}`) }, expected, (last) => {
+    const program = n % commandLineOneIn === 0 ? commandLine : embedded
+    const options = { ...settings, program, folder: world.folder(`history-${n}`) }
+    const history = await runHistory(options, expected, (last) => {
       const inside = last?.after !== undefined && last.after.epoch > 0 && last.after.ended === undefined
       if (last?.hit === true && inside) {
         kills++
@@ -107,6 +113,7 @@ export const killTest = async (test: KillTest): Promise<KillTestResult> => {
   return {
     kills,
     hitsByFailpoint: targets.hits(),
+    atRandomMoments: targets.moments(),
     lost,
     duplicated,
     foreign,

@@ -29,22 +29,73 @@ const rowsOf = (file: string, text: string): ReadonlyArray<string> => {
   return file.endsWith(".csv") ? lines.slice(1) : lines
 }
 
-/** Looks into a folder that has a folder for each output. */
-export const look = (folder: string): Seen => {
+/** Text of each file of a folder that has a folder for each output, by its path. */
+export const filesIn = (folder: string): ReadonlyMap<string, string> => {
   const files = new Map<string, string>()
-  const rows = new Map<string, Map<string, number>>()
   for (const output of visible(folder)) {
-    const counts = new Map<string, number>()
-    rows.set(output, counts)
     for (const name of visible(join(folder, output))) {
       const file = `${output}/${name}`
-      const text = readFileSync(join(folder, file), "utf8")
-      files.set(file, text)
-      for (const row of rowsOf(file, text)) counts.set(row, (counts.get(row) ?? 0) + 1)
+      files.set(file, readFileSync(join(folder, file), "utf8"))
     }
   }
+  return files
+}
+
+type Counts = Map<string, Map<string, number>>
+
+/** Counts the rows of a file; `noted` is told each with how often it is there by now. */
+const count = (
+  counts: Counts,
+  file: string,
+  text: string,
+  noted: (output: string, row: string, times: number) => void = () => undefined
+): void => {
+  const output = file.slice(0, file.lastIndexOf("/"))
+  const rows = counts.get(output) ?? new Map<string, number>()
+  counts.set(output, rows)
+  for (const row of rowsOf(file, text)) {
+    const times = (rows.get(row) ?? 0) + 1
+    rows.set(row, times)
+    noted(output, row, times)
+  }
+}
+
+/** What is to be seen in these files. */
+export const seenIn = (files: ReadonlyMap<string, string>): Seen => {
+  const rows: Counts = new Map()
+  for (const [file, text] of files) count(rows, file, text)
   return { files, rows }
 }
+
+/** Looks into a folder that has a folder for each output. */
+export const look = (folder: string): Seen => seenIn(filesIn(folder))
+
+/** Looks again and again while a job runs: at what is new, and whether what was there has stayed. */
+export interface Watch {
+  /** What readers should not have seen, of what came since the last look. */
+  readonly look: (files: ReadonlyMap<string, string>) => ReadonlyArray<string>
+}
+
+/** Begins to watch a job of which an undisturbed run leaves `expected`. */
+export const watch = (expected: Seen): Watch => {
+  const counts: Counts = new Map()
+  let before: ReadonlyMap<string, string> = new Map()
+  return {
+    look: (files) => {
+      const wrong: Array<string> = [...changed(before, files)]
+      const note = (output: string, row: string, times: number): void => {
+        const wanted = expected.rows.get(output)?.get(row) ?? 0
+        if (times > wanted && wrong.length < samplesMax)
+          wrong.push(`${wanted === 0 ? "foreign" : `there ${times} times`} in ${output}: ${row.slice(0, 200)}`)
+      }
+      for (const [file, text] of files) if (!before.has(file)) count(counts, file, text, note)
+      before = files
+      return wrong
+    }
+  }
+}
+
+const samplesMax = 5
 
 /** What is wrong with what is seen; samples are for people. */
 export interface Wrong {
@@ -55,8 +106,6 @@ export interface Wrong {
   readonly foreign: number
   readonly samples: ReadonlyArray<string>
 }
-
-const samplesMax = 5
 
 /** Compares with what an undisturbed run leaves. `whole`: it has to be all there; else rows may still be missing. */
 export const compare = (expected: Seen, seen: Seen, whole: boolean): Wrong => {
@@ -88,9 +137,12 @@ export const compare = (expected: Seen, seen: Seen, whole: boolean): Wrong => {
 }
 
 /** Files that a reader has seen, and that are gone or other since: a part never changes once it can be seen. */
-export const changed = (before: Seen, after: Seen): ReadonlyArray<string> =>
-  [...before.files].flatMap(([file, text]) => {
-    const now = after.files.get(file)
+export const changed = (
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>
+): ReadonlyArray<string> =>
+  [...before].flatMap(([file, text]) => {
+    const now = after.get(file)
     return now === text ? [] : [`${file} was seen by readers and ${now === undefined ? "is gone" : "has changed"}`]
   })
 

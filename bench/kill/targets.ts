@@ -17,8 +17,9 @@ export interface Targets {
   readonly hit: (rule: string | undefined) => void
   /** Sides that some process has passed. */
   readonly passed: (sides: Iterable<Side>) => void
-  /** Kills by side, with `random` for moments. */
-  readonly hits: () => { readonly [side: string]: number }
+  /** Kills by step, before and after, and how many were at random moments. */
+  readonly hits: () => { readonly [step: string]: { readonly before: number; readonly after: number } }
+  readonly moments: () => number
   /** Sides known that were hit less often than that. */
   readonly short: (times: number) => ReadonlyArray<Side>
 }
@@ -26,7 +27,7 @@ export interface Targets {
 /** Of so many kills one is at a random moment. */
 const randomOneIn = 4
 /** A process is killed at one of the first passages of a step, so that a history has many kills. */
-const passagesMax = 6
+const passagesMax = 3
 
 /**
  * `known`: sides that are hit even if no process was seen to pass them yet. `rare`: those of them that others aim at.
@@ -73,7 +74,12 @@ export const makeTargets = (known: ReadonlyArray<Side>, rare: ReadonlySet<Side>)
         names.set(side, known.add(actual))
       }
     },
-    hits: () => ({ ...Object.fromEntries([...hits].toSorted(([a], [b]) => (a < b ? -1 : 1))), random: moments }),
+    hits: () => {
+      const names = [...new Set([...hits.keys()].map((side) => side.slice(0, side.lastIndexOf(":"))))].toSorted()
+      const of = (name: string) => ({ before: hits.get(`${name}:before`) ?? 0, after: hits.get(`${name}:after`) ?? 0 })
+      return Object.fromEntries(names.map((name) => [name, of(name)]))
+    },
+    moments: () => moments,
     short: (times) => [...hits].filter(([, n]) => n < times).map(([side]) => side)
   }
 }

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { changed, compare, look, type Seen, total } from "../../bench/kill/parts.ts"
+import { changed, compare, filesIn, look, type Seen, total, watch } from "../../bench/kill/parts.ts"
 
 let folder: string
 let undisturbed: Seen
@@ -103,12 +103,28 @@ describe("planted faults are found", () => {
 
   it("a part that changed, or went, after readers saw it is told", () => {
     writeFileSync(path("hourly/part-0-00000003.jsonl"), '{"n":5}\n')
-    expect(changed(undisturbed, look(folder))).toEqual([])
+    expect(changed(undisturbed.files, filesIn(folder))).toEqual([])
     appendFileSync(path("hourly/part-0-00000001.jsonl"), '{"n":5}\n')
     rmSync(path("table/part-1-00000002.csv"))
-    expect(changed(undisturbed, look(folder))).toEqual([
+    expect(changed(undisturbed.files, filesIn(folder))).toEqual([
       "hourly/part-0-00000001.jsonl was seen by readers and has changed",
       "table/part-1-00000002.csv was seen by readers and is gone"
     ])
+  })
+
+  it("while a job runs, each look tells what is wrong with what is new", () => {
+    const watching = watch(undisturbed)
+    const seen = () => watching.look(filesIn(folder))
+    rmSync(path("table"), { recursive: true })
+    expect(seen()).toEqual([])
+    expect(seen()).toEqual([])
+    writeFileSync(path("hourly/part-0-00000003.jsonl"), `{"n":1}\n{"n":5}\n${twice}\n`)
+    expect(seen()).toEqual([
+      'there 2 times in hourly: {"n":1}',
+      'foreign in hourly: {"n":5}',
+      `there 3 times in hourly: ${twice}`
+    ])
+    rmSync(path("hourly/part-0-00000001.jsonl"))
+    expect(seen()).toEqual(["hourly/part-0-00000001.jsonl was seen by readers and is gone"])
   })
 })

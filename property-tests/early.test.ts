@@ -5,7 +5,8 @@ import { decodeStored } from "../src/model/StoredValue.ts"
 import { loadSchema } from "../src/streams/aggregates/Reduce.ts"
 import { windowsOver } from "../test/oracle/Oracle.ts"
 import { written } from "../test/aggregates/feed.ts"
-import { type Case, cases, Fleet, type Kind, type SnapshotRow, type Step } from "./snapshotRuns.ts"
+import { cases } from "./snapshotCases.ts"
+import { type Case, Fleet, type Kind, type SnapshotRow, type Step } from "./snapshotRuns.ts"
 
 beforeAll(loadSchema)
 

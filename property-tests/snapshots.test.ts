@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, it } from "vitest"
 import type { SnapshotValue } from "../src/model/Snapshot.ts"
 import { loadSchema } from "../src/streams/aggregates/Reduce.ts"
 import { written } from "../test/aggregates/feed.ts"
-import { type Case, cases, Fleet, type Step } from "./snapshotRuns.ts"
+import { cases } from "./snapshotCases.ts"
+import { type Case, Fleet, type Step } from "./snapshotRuns.ts"
 
 beforeAll(loadSchema)
 

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { StoreError } from "../model/Errors.ts"
+import { StoreError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
 import { frame, unframe } from "./Frame.ts"
@@ -73,8 +73,17 @@ export const keepHeartbeat = (o: HeartbeatOptions): Effect.Effect<void, never, S
         `query ${query}: its heartbeat could not be written (${error.message}); another process may take it over`
       )
     }
+    const put = Effect.suspend(() => objects.put(name, bytesOf(attemptId, ++beat, false)))
+    const broken = (cause: unknown) =>
+      new StoreError({
+        store: objects.name,
+        name,
+        operation: "put",
+        message: `${objects.name}: ${String(cause)}`,
+        cause
+      })
     const once = Effect.matchEffect(
-      Effect.suspend(() => objects.put(name, bytesOf(attemptId, ++beat, false))),
+      Effect.catchDefect(put, (defect) => Effect.fail(broken(defect))),
       {
         onFailure: failed,
         onSuccess: () =>

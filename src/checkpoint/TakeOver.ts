@@ -2,6 +2,8 @@
  * Taking a query over (rules C5, C5a): waiting for one's turn, the takeover, and the heartbeat from then on.
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { ObjectStore } from "../model/ObjectStore.ts"
 import { awaitTurn } from "./awaitTurn.ts"
 import type { TakeOver } from "./Chain.ts"
 import { claim, randomId } from "./claim.ts"
@@ -12,6 +14,14 @@ import { HostProcess } from "./Owner.ts"
 import { makeOwnership } from "./ownership.ts"
 import { untrusted } from "./refusals.ts"
 import { beginningOf } from "./savepoint.ts"
+
+/** Lets the query be listed; that it fails harms nothing else, and the next takeover tries again. */
+const register = (objects: ObjectStore, query: string): Effect.Effect<void> =>
+  Effect.ignore(
+    Effect.flatMap(objects.get(registryName(query)), (entry) =>
+      Option.isSome(entry) ? Effect.void : objects.put(registryName(query), new Uint8Array(0))
+    )
+  )
 
 /** Takeovers that were lost to others one after the other, before something must be wrong with the store. */
 const lostMax = 1_000
@@ -39,8 +49,7 @@ export const takeOver: TakeOver = (o) =>
         attemptId: owner.attemptId,
         leaves: () => !isOver()
       })
-      // For listing queries only; the next takeover puts it again.
-      yield* Effect.ignore(objects.put(registryName(query), new Uint8Array(0)))
+      yield* register(objects, query)
       return ownership
     }
     return yield* Effect.fail(

@@ -107,7 +107,8 @@ const forced = (o: TurnOptions, attempt: number): Effect.Effect<Turn, QueryError
     // A restart within the process that was told to take over: it has, so it goes on.
     if (life === "gone" && latest?.attempt !== attempt) return { tag: "free", highest: look.highest }
     if (latest?.attempt === attempt) return { tag: "from", attempt }
-    const is = latest === undefined ? "nobody runs it yet" : `its latest is ${attemptText(latest)}`
+    const unknown = look.highest === 0 ? "nobody runs it yet" : "whose its newest manifest is cannot be read"
+    const is = latest === undefined ? unknown : `its latest is ${attemptText(latest)}`
     return yield* Effect.fail(
       ownedBy(
         o.query,

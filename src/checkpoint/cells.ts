@@ -11,14 +11,17 @@ import { StoreError } from "../model/Errors.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
 import type { Manifest } from "./Manifest.ts"
 import { decodeChainBytes } from "./ManifestCodec.ts"
+import { unframe } from "./Frame.ts"
 import { chainPrefix, type Copy, manifestName, numberOfName } from "./names.ts"
 
 /** Tries of a read before its failure counts; the pause doubles from the first on. */
 const readTries = 4
 const firstPauseMs = 50
-/** Tries of a put whose outcome is open: with its pauses, about half a minute. */
-const putTries = 14
+/** Tries of a put whose outcome is open: with its pauses, about half a minute, or ten where a query runs on meanwhile. */
+const putTries = { short: 14, long: 160 }
 const pauseMaxMs = 4_000
+/** Tries after which trouble is told again: about a minute. */
+const toldEvery = 15
 /** One call to the store may take this long while the outcome of a put is open. */
 const callTimeoutMs = 60_000
 
@@ -103,37 +106,43 @@ export const isPassed = (objects: ObjectStore, query: string, number: number): E
 
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i])
 
+/** What became of a put: the bytes stand there, something else does, or something damaged, which may have been these. */
+export type Outcome = "put" | "taken" | "damaged"
+
 /**
- * Puts the bytes where nothing stands. True: they stand there, by this call, however often it took. False: something
- * else does. The bytes must be of this attempt alone, or mean the same whoever puts them. Fails when the store lets the
- * outcome open for too long; then it may still take effect, at any time.
+ * Puts the bytes where nothing stands, however often it takes. The bytes must be of this attempt alone, or mean the same
+ * whoever puts them. Fails when the store lets the outcome open for too long; then it may still take effect, at any time.
+ * `onTrouble` is told now and then while it tries for long.
  */
-export const putOnce = (objects: ObjectStore, name: string, bytes: Uint8Array): Effect.Effect<boolean, StoreError> => {
-  const inTime = <A>(call: Effect.Effect<A, StoreError>, operation: "putIfAbsent" | "get") =>
+export const putOnce = (
+  objects: ObjectStore,
+  name: string,
+  bytes: Uint8Array,
+  onTrouble?: (error: StoreError) => Effect.Effect<void>
+): Effect.Effect<Outcome, StoreError> => {
+  const putError = (why: string): StoreError =>
+    new StoreError({ store: objects.name, name, operation: "putIfAbsent", message: `${objects.name}: ${name}: ${why}` })
+  const tries = onTrouble === undefined ? putTries.short : putTries.long
+  const inTime = <A>(call: Effect.Effect<A, StoreError>) =>
     Effect.timeoutOrElse(call, {
       duration: callTimeoutMs,
-      orElse: () =>
-        Effect.fail(
-          new StoreError({
-            store: objects.name,
-            name,
-            operation,
-            message: `${objects.name}: ${operation} ${name}: no reply within ${callTimeoutMs} ms`
-          })
-        )
+      orElse: () => Effect.fail(putError(`no reply within ${callTimeoutMs} ms`))
     })
-  const go = (n: number): Effect.Effect<boolean, StoreError> =>
+  const go = (n: number): Effect.Effect<Outcome, StoreError> =>
     Effect.gen(function* () {
-      const put = yield* Effect.result(inTime(objects.putIfAbsent(name, bytes), "putIfAbsent"))
-      if (Result.isSuccess(put) && put.success) return true
+      const put = yield* Effect.result(inTime(objects.putIfAbsent(name, bytes)))
+      if (Result.isSuccess(put) && put.success) return "put"
       // Taken, or no reply: what stands there says whose it is. A store that tries again by itself finds its own bytes.
-      const seen = yield* Effect.result(inTime(objects.get(name), "get"))
-      if (Result.isSuccess(seen) && Option.isSome(seen.success)) return same(seen.success.value, bytes)
-      if (n + 1 >= putTries) {
-        if (Result.isFailure(put)) return yield* Effect.fail(put.failure)
-        if (Result.isFailure(seen)) return yield* Effect.fail(seen.failure)
-        return false
+      const seen = yield* Effect.result(inTime(objects.get(name)))
+      if (Result.isSuccess(seen) && Option.isSome(seen.success)) {
+        if (same(seen.success.value, bytes)) return "put"
+        return unframe(seen.success.value).tag === "damaged" ? "damaged" : "taken"
       }
+      if (n + 1 >= tries) {
+        if (Result.isFailure(put)) return yield* Effect.fail(put.failure)
+        return yield* Effect.fail(Result.isFailure(seen) ? seen.failure : putError("is taken, and not there"))
+      }
+      if (onTrouble !== undefined && Result.isFailure(put) && n % toldEvery === 2) yield* onTrouble(put.failure)
       yield* Effect.sleep(pauseOf(n))
       return yield* go(n + 1)
     })

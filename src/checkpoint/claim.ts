@@ -17,7 +17,7 @@ import { manifestFormat, type EpochRecord, type Manifest } from "./Manifest.ts"
 import { encodeManifest } from "./ManifestCodec.ts"
 import { manifestName } from "./names.ts"
 import type { Owner } from "./Owner.ts"
-import { attemptText, fencedBy, storeFailed } from "./refusals.ts"
+import { attemptText, fencedBy, storeFailed, untrusted } from "./refusals.ts"
 
 /** A random name of 128 bits, for attempts and queries. */
 export const randomId: Effect.Effect<string> = Effect.gen(function* () {
@@ -135,10 +135,13 @@ export const claim = (o: ClaimOptions): Effect.Effect<Claimed | undefined, Query
     const look = failpoint("takeover.listed", failed(isPassed(objects, query, number)))
 
     const first = putOnce(objects, manifestName(query, "primary", number), bytes)
-    if (!(yield* failpoint("takeover.primary", failed(first)))) return undefined
+    // Also where what stands there is damaged: the next round decides what it was.
+    if ((yield* failpoint("takeover.primary", failed(first))) !== "put") return undefined
     if (yield* look) return yield* fenced(objects, query, number)
     const second = putOnce(objects, manifestName(query, "copy", number), bytes)
-    if (!(yield* failpoint("takeover.copy", failed(second)))) return yield* fenced(objects, query, number)
+    const copy = yield* failpoint("takeover.copy", failed(second))
+    if (copy === "damaged") return yield* Effect.fail(untrusted(query, `the copy of manifest ${number} is damaged`))
+    if (copy === "taken") return yield* fenced(objects, query, number)
     if (yield* look) return yield* fenced(objects, query, number)
     return { base, found }
   })

@@ -83,11 +83,11 @@ const judge = (chain: Chain, number: number): Effect.Effect<Verdict, QueryError>
     if (verdict.tag !== "orphan") return verdict
     if (!chain.voids) return { tag: "below" }
     const put = putOnce(objects, manifestName(query, "copy", number), encodeVoid(number))
-    const isVoid = yield* Effect.mapError(failpoint("void.put", put), (e) =>
+    const outcome = yield* Effect.mapError(failpoint("void.put", put), (e) =>
       storeFailed(query, `void manifest ${number}, whose only copy is damaged`, e)
     )
     // Its owner, or another attempt, was faster: look again at what stands there now.
-    return { tag: isVoid ? "below" : "again" }
+    return { tag: outcome === "put" ? "below" : "again" }
   })
 
 /** Whether a chain that has no manifest `number` never had one: then nothing lower is listed either. */

@@ -64,13 +64,17 @@ export const lookThrough = (
   query: string,
   from: number,
   to: number
-): Effect.Effect<{ readonly kept: ReadonlyArray<Kept>; readonly mends: ReadonlyMap<number, Effect.Effect<void>> }> =>
+): Effect.Effect<
+  { readonly kept: ReadonlyArray<Kept>; readonly mends: ReadonlyMap<number, Effect.Effect<void>> },
+  StoreError
+> =>
   Effect.gen(function* () {
     const kept: Array<Kept> = []
     const mends = new Map<number, Effect.Effect<void>>()
     for (let number = from; number <= to; number++) {
       const p = yield* readCell(objects, query, "primary", number)
       const c = yield* readCell(objects, query, "copy", number)
+      for (const cell of [p, c]) if (cell.tag === "failed") return yield* Effect.fail(cell.error)
       const isCollected = p.tag === "tombstone" || c.tag === "tombstone"
       // Void, or never there: small, and nobody's to collect.
       if ((p.tag === "tombstone" && c.tag === "tombstone") || c.tag === "void") continue

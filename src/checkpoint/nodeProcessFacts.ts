@@ -21,14 +21,19 @@ export const startTimeOf = (stat: string): string =>
     .split(" ")[20]
     ?.trim() ?? ""
 
+/** Files that container runtimes put into each container, from a folder of that container's own. */
+const ownFiles = ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]
+
 /** What tells one container from another: the root's mount, with its overlay folders, and ids that runtimes leave behind. */
 export const containerOf = (mountinfo: string, cgroup: string): string => {
-  const root = mountinfo.split("\n").find((line) => line.split(" ")[4] === "/")
-  const ids = new Set(`${mountinfo}\n${cgroup}`.match(/\b[0-9a-f]{64}\b/g) ?? [])
-  if (root === undefined && ids.size === 0) return ""
-  const out = new Int32Array(2)
+  const mounts = mountinfo.split("\n").map((line) => line.split(" "))
   // The first two fields number the mount within its namespace: other processes of the container may see others.
-  hashPair([root?.split(" ").slice(2).join(" ") ?? "", ...[...ids].toSorted()].join("\n"), out)
+  const root = mounts.find((fields) => fields[4] === "/")?.slice(2)
+  const files = mounts.filter((fields) => ownFiles.includes(fields[4])).map((fields) => fields[3])
+  const ids = cgroup.match(/\b[0-9a-f]{64}\b/g) ?? []
+  if (root === undefined && ids.length === 0) return ""
+  const out = new Int32Array(2)
+  hashPair([root?.join(" ") ?? "", ...files.toSorted(), ...new Set(ids.toSorted())].join("\n"), out)
   return [...out].map((half) => (half >>> 0).toString(16).padStart(8, "0")).join("")
 }
 

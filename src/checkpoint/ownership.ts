@@ -101,10 +101,20 @@ export const makeOwnership = (o: OwnershipOptions): Owned => {
   const open = (number: number, error: StoreError): Effect.Effect<never, QueryError> =>
     end(storeFailed(query, `resolve whether manifest ${number} was written`, error))
 
+  const troubled = (number: number, error: StoreError): Effect.Effect<void> =>
+    Effect.logWarning(`query ${query}: manifest ${number} cannot be written now, and is tried again: ${error.message}`)
+
   const putManifest = (copy: "primary" | "copy", number: number, bytes: Uint8Array): Effect.Effect<void, QueryError> =>
     Effect.gen(function* () {
-      const put = failpoint(`manifest.${copy}`, putOnce(objects, manifestName(query, copy, number), bytes))
-      if (!(yield* Effect.catchTag(put, "StoreError", (e) => open(number, e)))) return yield* lost
+      const name = manifestName(query, copy, number)
+      const put = failpoint(
+        `manifest.${copy}`,
+        putOnce(objects, name, bytes, (e) => troubled(number, e))
+      )
+      const outcome = yield* Effect.catchTag(put, "StoreError", (e) => open(number, e))
+      if (outcome === "damaged")
+        return yield* end(untrusted(query, `${name} is damaged before it could be relied upon`))
+      if (outcome === "taken") return yield* lost
       const listed = copy === "primary" ? "manifest.listed" : "manifest.copy.listed"
       const look = failpoint(listed, isPassed(objects, query, number))
       if (yield* Effect.catchTag(look, "StoreError", (e) => open(number, e))) return yield* lost

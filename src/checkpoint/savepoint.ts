@@ -49,7 +49,7 @@ export const makeSavepoint = (
     // What was prepared is this query's to commit, never that of whoever begins with the savepoint.
     const manifest = encodeManifest({ ...latest, state: { ...latest.state, names }, prepared: [] })
     for (const copy of ["primary", "copy"] as const) {
-      if (!(yield* putOnce(objects, savepointManifest(query, label, copy), manifest))) {
+      if ((yield* putOnce(objects, savepointManifest(query, label, copy), manifest)) !== "put") {
         return yield* refuse("another process has just made one; choose another name")
       }
     }

@@ -147,7 +147,9 @@ export const damage = (objects: ObjectStore, name: string): Effect.Effect<void, 
 export const inTime = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.gen(function* () {
     const fiber = yield* Effect.forkChild(program, { startImmediately: true })
-    for (let n = 0; n < 100 && fiber.pollUnsafe() === undefined; n++) yield* TestClock.adjust("500 millis")
+    for (let n = 0; n < 500 && fiber.pollUnsafe() === undefined; n++) {
+      yield* TestClock.adjust(n < 100 ? "500 millis" : "4 seconds")
+    }
     return yield* Fiber.join(fiber)
   })
 

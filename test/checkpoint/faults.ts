@@ -42,8 +42,8 @@ export const faults: ReadonlyArray<readonly [name: string, edits: ReadonlyArray<
       ["ownership.ts", 'yield* putManifest("copy", number, bytes)', ""],
       [
         "claim.ts",
-        'if (!(yield* failpoint("takeover.copy", failed(second)))) return',
-        "if (second === undefined) return"
+        'const copy = yield* failpoint("takeover.copy", failed(second))',
+        'const copy: string = second === undefined ? "taken" : "put"'
       ]
     ]
   ],
@@ -91,7 +91,7 @@ export const faults: ReadonlyArray<readonly [name: string, edits: ReadonlyArray<
       [
         "claim.ts",
         'const first = putOnce(objects, manifestName(query, "primary", number), bytes)',
-        'const first = Effect.as(objects.put(manifestName(query, "primary", number), bytes), true)'
+        'const first = Effect.as(objects.put(manifestName(query, "primary", number), bytes), "put" as const)'
       ]
     ]
   ],
@@ -100,8 +100,8 @@ export const faults: ReadonlyArray<readonly [name: string, edits: ReadonlyArray<
     [
       [
         "cells.ts",
-        "if (Result.isSuccess(put) && put.success) return true",
-        "if (Result.isFailure(put) || put.success) return true"
+        'if (Result.isSuccess(put) && put.success) return "put"',
+        'if (Result.isFailure(put) || put.success) return "put"'
       ]
     ]
   ],
@@ -133,8 +133,8 @@ export const faults: ReadonlyArray<readonly [name: string, edits: ReadonlyArray<
     [
       [
         "ownership.ts",
-        "putOnce(objects, manifestName(query, copy, number), bytes))",
-        "Effect.as(objects.put(manifestName(query, copy, number), bytes), true))"
+        "putOnce(objects, name, bytes, (e) => troubled(number, e))",
+        'Effect.as(objects.put(name, bytes), "put" as const)'
       ],
       ["ownership.ts", "isPassed(objects, query, number))", "Effect.succeed(false))"]
     ]

@@ -62,7 +62,7 @@ export class World {
   readonly ever: Map<number, { primary?: number; copy?: number }>
   readonly pending: Array<Pending> = []
   readonly trace: Array<string> = []
-  readonly outcomes: Array<"done" | "fenced" | undefined> = []
+  readonly outcomes: Array<"done" | "fenced" | "over" | undefined> = []
   bad: string | undefined
   /** Calls return at once: a lone attempt, undisturbed. */
   isFree = false
@@ -149,8 +149,11 @@ export class World {
       if (!isComplete(this.sinks)) this.fault(`done, and rows are missing: ${shownCounts(this.sinks)}`)
       return
     }
-    const error = Cause.squash(exit.cause) as { readonly reason?: string }
+    const error = Cause.squash(exit.cause) as { readonly reason?: string; readonly message?: string }
+    // It rotted before it could be read back: the attempt ends, and is started again.
+    const isOver = /is damaged before it could|the copy of manifest [0-9]+ is damaged/.test(error.message ?? "")
     if (error.reason === "Fenced") this.outcomes[attempt] = "fenced"
+    else if (isOver) this.outcomes[attempt] = "over"
     else this.fault(`an owner has to stop: ${Cause.pretty(exit.cause).slice(0, 1400)}`)
   }
 

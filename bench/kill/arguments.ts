@@ -1,6 +1,7 @@
 /** What a crash check is told on its command line: numbers by name, `--kills 2000`. */
 import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
+import type { WorldOptions } from "./world.ts"
 
 /** Reads them; `defaults` says which there are. Wrong ones end the process with 2. */
 export const numbers = <N extends string>(defaults: { readonly [name in N]: number }): {
@@ -32,11 +33,20 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => pr
 /** What all checks have in common. Processes of the job sleep most of the time, so there may be more than cores. */
 export const common = { workers: availableParallelism() + 1, seed: 1, flights: 3000, pace: 15 }
 
+/** What the options say of the world. */
+export const worldOf = (o: {
+  readonly seed: number
+  readonly flights: number
+  readonly pace: number
+}): WorldOptions => ({
+  seed: o.seed,
+  flights: o.flights,
+  paceMs: o.pace,
+  say: (line) => console.error(line)
+})
+
 /** Prints a result as one line of JSON; the process ends with 1 when it is not ok. */
 export const conclude = <R extends { readonly ok: boolean }>(result: R): void => {
   console.log(JSON.stringify(result))
   process.exitCode = result.ok ? 0 : 1
 }
-
-/** To people, on stderr. */
-export const say = (line: string): void => console.error(line)

@@ -9,10 +9,10 @@ import { chainOf } from "./chain.ts"
 import { conclude, lookAt } from "./history.ts"
 import { compare } from "./parts.ts"
 import { start, type StartOptions, until } from "./process.ts"
-import { makeWorld, type World, type WorldOptions } from "./world.ts"
+import type { World } from "./world.ts"
 
 /** What is asked for. */
-export interface DiskTest extends WorldOptions {
+export interface DiskTest {
   readonly rounds: number
 }
 
@@ -97,8 +97,7 @@ const round = async (world: World, options: StartOptions): Promise<Round> => {
 }
 
 /** Runs it; needs {@link canMount}. */
-export const diskTest = async (test: DiskTest): Promise<DiskTestResult> => {
-  const world = await makeWorld(test)
+export const diskTest = async (world: World, test: DiskTest): Promise<DiskTestResult> => {
   const rounds: Array<Round> = []
   for (let n = 1; n <= test.rounds; n++) {
     const folder = world.folder(`disk-${n}`)
@@ -108,8 +107,8 @@ export const diskTest = async (test: DiskTest): Promise<DiskTestResult> => {
     try {
       const found = await round(world, { ...world.lasting(livesMs), restarts: true, folder })
       rounds.push(found)
-      for (const problem of found.problems) test.say(`WRONG: ${folder}: ${problem}`)
-      test.say(
+      for (const problem of found.problems) world.say(`WRONG: ${folder}: ${problem}`)
+      world.say(
         `round ${n}: ${found.givenUp} checkpoints given up, ${found.rowsMeanwhile} rows read meanwhile, again after ${Math.round(found.recoveryMs)} ms`
       )
     } finally {
@@ -117,7 +116,6 @@ export const diskTest = async (test: DiskTest): Promise<DiskTestResult> => {
     }
   }
   const problems = rounds.flatMap((found) => found.problems)
-  if (problems.length === 0) world.remove()
   const sum = (of: (found: Round) => number): number => rounds.reduce((n, found) => n + of(found), 0)
   return {
     rounds: rounds.length,

@@ -10,10 +10,10 @@ import { type Ended, isFrozen, pause, type Running, start, type StartOptions, un
 import { seeded, type Seeded } from "./seeded.ts"
 import { nameOf } from "./targets.ts"
 import { inParallel, isRight, makeTally } from "./tally.ts"
-import { makeWorld, type WorldOptions } from "./world.ts"
+import type { World } from "./world.ts"
 
 /** What is asked for. */
-export interface FenceTest extends WorldOptions {
+export interface FenceTest {
   readonly freezes: number
   readonly workers: number
 }
@@ -125,10 +125,9 @@ const duel = async (options: StartOptions, expected: Expected, random: Seeded): 
 }
 
 /** Runs it. */
-export const fenceTest = async (test: FenceTest): Promise<FenceTestResult> => {
-  const world = await makeWorld(test)
+export const fenceTest = async (world: World, test: FenceTest): Promise<FenceTestResult> => {
   const { settings, expected } = world
-  const random = seeded(test.seed)
+  const random = seeded(world.seed)
   const tally = makeTally(world)
   const frozenAt = new Map<string, number>()
   let freezes = 0
@@ -146,10 +145,9 @@ export const fenceTest = async (test: FenceTest): Promise<FenceTestResult> => {
       slowest = Math.max(slowest, takeoverMs)
       frozenAt.set(found.frozenAt, (frozenAt.get(found.frozenAt) ?? 0) + 1)
     }
-    if (n % 10 === 0) test.say(`${freezes} freezes, the slowest takeover after ${Math.round(slowest)} ms`)
+    if (n % 10 === 0) world.say(`${freezes} freezes, the slowest takeover after ${Math.round(slowest)} ms`)
   }
   await inParallel(test.workers, () => freezes < test.freezes && isRight(tally), one)
-  if (isRight(tally)) world.remove()
   const { lost, duplicated, foreign, problems } = tally
   const sides = [...frozenAt].toSorted(([a], [b]) => (a < b ? -1 : 1))
   return {

@@ -9,10 +9,10 @@ import { chainOf, numberOf } from "./chain.ts"
 import { conclude, type Expected, lookAt } from "./history.ts"
 import { compare } from "./parts.ts"
 import { embedded, pause, type Running, start, type StartOptions, until } from "./process.ts"
-import { makeWorld, type World, type WorldOptions } from "./world.ts"
+import type { World } from "./world.ts"
 
 /** What is asked for: how often each. */
-export interface HandoverTest extends WorldOptions {
+export interface HandoverTest {
   readonly restarts: number
   readonly rollings: number
   readonly containers: number
@@ -153,14 +153,13 @@ const containers = async (world: World, options: StartOptions): Promise<Readonly
 const longest = (values: ReadonlyArray<number>): number => Math.round(Math.max(0, ...values))
 
 /** Runs it. */
-export const handoverTest = async (test: HandoverTest): Promise<HandoverResult> => {
-  const world = await makeWorld(test)
+export const handoverTest = async (world: World, test: HandoverTest): Promise<HandoverResult> => {
   const { settings } = world
   const problems: Array<string> = []
   const note = (what: string, found: ReadonlyArray<string>): void => {
     for (const problem of found) {
       problems.push(`${what}: ${problem}`)
-      test.say(`WRONG: ${world.folder(what)}: ${problem}`)
+      world.say(`WRONG: ${world.folder(what)}: ${problem}`)
     }
   }
   const restarts: Array<Restart> = []
@@ -180,7 +179,6 @@ export const handoverTest = async (test: HandoverTest): Promise<HandoverResult> 
     const folder = world.folder(`containers-${n}`)
     note(`containers-${n}`, await containers(world, { ...world.lasting(oldLivesMs), folder }))
   }
-  if (problems.length === 0) world.remove()
   const of = (time: (found: Restart) => number): ReadonlyArray<number> => restarts.map(time)
   const again = [...of((r) => r.afterKillMs), ...of((r) => r.afterStopMs)]
   const figures = {

@@ -9,10 +9,10 @@ import { seeded, type Seeded } from "./seeded.ts"
 import { afterRot, sidesOf, steps } from "./steps.ts"
 import { inParallel, isRight, makeTally } from "./tally.ts"
 import { makeTargets, type Targets } from "./targets.ts"
-import { makeWorld, type WorldOptions } from "./world.ts"
+import type { World } from "./world.ts"
 
 /** What is asked for. */
-export interface KillTest extends WorldOptions {
+export interface KillTest {
   readonly kills: number
   readonly workers: number
   /** Each side of each failpoint has to be hit so often. */
@@ -74,10 +74,9 @@ const commandLineOneIn = 3
 const sayEveryMs = 10_000
 
 /** Runs it. */
-export const killTest = async (test: KillTest): Promise<KillTestResult> => {
-  const world = await makeWorld(test)
+export const killTest = async (world: World, test: KillTest): Promise<KillTestResult> => {
   const { settings, expected } = world
-  const random = seeded(test.seed)
+  const random = seeded(world.seed)
   const targets = makeTargets(sidesOf(steps), new Set(sidesOf(afterRot)))
   targets.passed(new Set(expected.passed))
   const tally = makeTally(world)
@@ -102,13 +101,14 @@ export const killTest = async (test: KillTest): Promise<KillTestResult> => {
 
   const telling = setInterval(() => {
     const { histories, lost, duplicated } = tally
-    test.say(`${kills} kills in ${histories} histories, ${rate().toFixed(1)}/s, lost ${lost}, duplicated ${duplicated}`)
+    world.say(
+      `${kills} kills in ${histories} histories, ${rate().toFixed(1)}/s, lost ${lost}, duplicated ${duplicated}`
+    )
   }, sayEveryMs)
   await inParallel(test.workers, () => kills < test.kills && isRight(tally), one)
   clearInterval(telling)
   const killsPerSecond = Number(rate().toFixed(1))
   const short = targets.short(test.hitsMin)
-  if (isRight(tally)) world.remove()
   const { lost, duplicated, foreign, problems, histories, processes } = tally
   return {
     kills,

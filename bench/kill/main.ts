@@ -3,8 +3,9 @@
  * kills, hits by failpoint, rows lost and duplicated. Exits 1 when anything is wrong, or a failpoint was hit too seldom;
  * the folder of a wrong history, with what was done to it, is kept.
  */
-import { common, conclude, numbers, say } from "./arguments.ts"
+import { common, conclude, numbers, worldOf } from "./arguments.ts"
 import { killTest } from "./killTest.ts"
+import { inWorld } from "./world.ts"
 
-const { pace, "hits-min": hitsMin, ...rest } = numbers({ ...common, kills: 2000, "hits-min": 10 })
-conclude(await killTest({ ...rest, paceMs: pace, hitsMin, say }))
+const { "hits-min": hitsMin, ...options } = numbers({ ...common, kills: 2000, "hits-min": 10 })
+conclude(await inWorld(worldOf(options), (world) => killTest(world, { ...options, hitsMin })))

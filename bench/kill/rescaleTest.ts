@@ -2,10 +2,10 @@
 import { runHistory, type Step } from "./history.ts"
 import { seeded } from "./seeded.ts"
 import { inParallel, isRight, makeTally } from "./tally.ts"
-import { makeWorld, type WorldOptions } from "./world.ts"
+import type { World } from "./world.ts"
 
 /** What is asked for. */
-export interface RescaleTest extends WorldOptions {
+export interface RescaleTest {
   readonly histories: number
   readonly workers: number
 }
@@ -23,10 +23,9 @@ export interface RescaleTestResult {
 }
 
 /** Runs it. */
-export const rescaleTest = async (test: RescaleTest): Promise<RescaleTestResult> => {
-  const world = await makeWorld(test)
+export const rescaleTest = async (world: World, test: RescaleTest): Promise<RescaleTestResult> => {
   const { settings, expected } = world
-  const random = seeded(test.seed)
+  const random = seeded(world.seed)
   const tally = makeTally(world)
   let rescaled = 0
   const one = async (n: number): Promise<void> => {
@@ -47,7 +46,6 @@ export const rescaleTest = async (test: RescaleTest): Promise<RescaleTestResult>
     tally.add(history)
   }
   await inParallel(test.workers, (begun) => begun < test.histories && isRight(tally), one)
-  if (isRight(tally)) world.remove()
   const { histories, lost, duplicated, foreign, problems } = tally
   return { histories, rescaled, lost, duplicated, foreign, problems, ok: isRight(tally) && rescaled > 0 }
 }

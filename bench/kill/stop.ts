@@ -1,6 +1,7 @@
 /** `npm run -s check:stop`: SIGTERM at 200 random moments; see `stopTest.ts`. One line of JSON, exit code 1 when not ok. */
-import { common, conclude, numbers, say } from "./arguments.ts"
+import { common, conclude, numbers, worldOf } from "./arguments.ts"
 import { stopTest } from "./stopTest.ts"
+import { inWorld } from "./world.ts"
 
-const { pace, ...rest } = numbers({ ...common, stops: 200 })
-conclude(await stopTest({ ...rest, paceMs: pace, say }))
+const options = numbers({ ...common, stops: 200 })
+conclude(await inWorld(worldOf(options), (world) => stopTest(world, options)))

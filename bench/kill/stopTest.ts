@@ -5,10 +5,10 @@
 import { runHistory } from "./history.ts"
 import { seeded } from "./seeded.ts"
 import { inParallel, isRight, makeTally } from "./tally.ts"
-import { makeWorld, type WorldOptions } from "./world.ts"
+import type { World } from "./world.ts"
 
 /** What is asked for. */
-export interface StopTest extends WorldOptions {
+export interface StopTest {
   readonly stops: number
   readonly workers: number
 }
@@ -33,10 +33,9 @@ const limitMs = 5_000
 const stopsPerHistory = 5
 
 /** Runs it. */
-export const stopTest = async (test: StopTest): Promise<StopTestResult> => {
-  const world = await makeWorld(test)
+export const stopTest = async (world: World, test: StopTest): Promise<StopTestResult> => {
   const { settings, expected } = world
-  const random = seeded(test.seed)
+  const random = seeded(world.seed)
   const tally = makeTally(world)
   let stops = 0
   let outside = 0
@@ -54,15 +53,14 @@ export const stopTest = async (test: StopTest): Promise<StopTestResult> => {
       if (stops >= test.stops || left-- <= 0) return undefined
       const common = { parallelism: 1, signal: "SIGTERM" } as const
       // While it starts and takes over, and while it runs.
-      if (own.below(3) === 0) return { ...common, afterMs: Math.round(expected.startMs * (0.7 + own.below(60) / 100)) }
+      if (own.below(5) === 0) return { ...common, afterMs: Math.round(expected.startMs * (0.8 + own.below(80) / 100)) }
       const lifeMs = expected.tookMs - expected.startMs
       return { ...common, afterMs: own.below(Math.round(lifeMs / 2)), from: "checkpoint" }
     })
     tally.add(history)
-    if (n % 10 === 0) test.say(`${stops} stops, the slowest took ${Math.round(slowestMs)} ms`)
+    if (n % 10 === 0) world.say(`${stops} stops, the slowest took ${Math.round(slowestMs)} ms`)
   }
   await inParallel(test.workers, () => stops < test.stops && isRight(tally), one)
-  if (isRight(tally)) world.remove()
   const { lost, duplicated, foreign, problems } = tally
   const ok = isRight(tally) && stops >= test.stops && slowestMs <= limitMs && withOpenWindows > 0
   return { stops, withOpenWindows, slowestMs: Math.round(slowestMs), outside, lost, duplicated, foreign, problems, ok }

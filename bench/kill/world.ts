@@ -53,3 +53,15 @@ export const makeWorld = async (options: WorldOptions): Promise<World> => {
     remove: () => rmSync(root, { recursive: true, force: true })
   }
 }
+
+/** Runs checks in a new one, which stays only when something is wrong. */
+export const inWorld = async <R extends { readonly ok: boolean }>(
+  options: WorldOptions,
+  check: (world: World) => Promise<R>
+): Promise<R> => {
+  const world = await makeWorld(options)
+  const result = await check(world)
+  if (result.ok) world.remove()
+  else options.say(`kept: ${world.root}`)
+  return result
+}

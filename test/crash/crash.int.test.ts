@@ -3,24 +3,33 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { fenceTest } from "../../bench/kill/fenceTest.ts"
 import { killTest } from "../../bench/kill/killTest.ts"
 import { rescaleTest } from "../../bench/kill/rescaleTest.ts"
 import { stopTest } from "../../bench/kill/stopTest.ts"
+import { makeWorld, type World } from "../../bench/kill/world.ts"
 
 const said: Array<string> = []
-const world = { flights: 1_000, seed: 5, paceMs: 12, workers: 2, say: (line: string) => void said.push(line) }
 const limitMs = 120_000
+let world: World
+beforeAll(async () => {
+  world = await makeWorld({ flights: 600, seed: 5, paceMs: 15, say: (line) => void said.push(line) })
+})
+afterAll(() => world?.remove())
 
 /** Why it is wrong, if it is. */
-const story = (): string => said.splice(0).join("\n").slice(0, 8_000)
+const story = (): string => said.join("\n").slice(0, 8_000)
 
 describe("C3, C5, C6: what killed processes leave is what an undisturbed one leaves", () => {
   it(
     "killed before and after failpoints, and at random moments",
     async () => {
-      const { kills, lost, duplicated, foreign, problems } = await killTest({ ...world, kills: 20, hitsMin: 0 })
+      const { kills, lost, duplicated, foreign, problems } = await killTest(world, {
+        workers: 2,
+        kills: 20,
+        hitsMin: 0
+      })
       expect({ lost, duplicated, foreign, problems }, story()).toEqual({
         lost: 0,
         duplicated: 0,
@@ -35,7 +44,7 @@ describe("C3, C5, C6: what killed processes leave is what an undisturbed one lea
   it(
     "T11: stopped by SIGTERM: exit 0 in 5 seconds, and open windows stay open",
     async () => {
-      const { ok, stops, slowestMs } = await stopTest({ ...world, stops: 5 })
+      const { ok, stops, slowestMs } = await stopTest(world, { workers: 2, stops: 5 })
       expect(ok, story()).toBe(true)
       expect(stops).toBeGreaterThanOrEqual(5)
       expect(slowestMs).toBeLessThan(5_000)
@@ -46,7 +55,7 @@ describe("C3, C5, C6: what killed processes leave is what an undisturbed one lea
   it(
     "C5: frozen, taken over and woken: only the new owner commits, and the old one says who that is",
     async () => {
-      const { ok, freezes } = await fenceTest({ ...world, freezes: 2 })
+      const { ok, freezes } = await fenceTest(world, { workers: 2, freezes: 2 })
       expect(ok, story()).toBe(true)
       expect(freezes).toBeGreaterThanOrEqual(2)
     },
@@ -56,7 +65,7 @@ describe("C3, C5, C6: what killed processes leave is what an undisturbed one lea
   it(
     "C11: with parallelism 1, then 3, then 2",
     async () => {
-      const { ok, rescaled } = await rescaleTest({ ...world, histories: 1 })
+      const { ok, rescaled } = await rescaleTest(world, { workers: 2, histories: 1 })
       expect(ok, story()).toBe(true)
       expect(rescaled).toBeGreaterThan(0)
     },

@@ -1,6 +1,10 @@
 /**
- * The chain of manifests of one query on an object store: taking it over, adding epochs, and cleaning up after them
- * (rules C3, C5, C5a, C6). Everything that makes a recovery right is in the order of steps here.
+ * The contract of the chain of manifests of one query on an object store: taking it over, adding epochs, and cleaning up
+ * after them (rules C3, C5, C5a, C6, C9, C10).
+ *
+ * Made of: `TakeOver.ts` (whole), `awaitTurn.ts` (whose turn it is), `claim.ts` (the takeover's own steps), `findBase.ts`
+ * (what to go on from), `ownership.ts` (epochs), `leftovers.ts` (what goes away), `Heartbeat.ts`, `savepoint.ts`. What
+ * makes a recovery right is the order of their steps; `property-tests/chain.test.ts` explores it.
  */
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"

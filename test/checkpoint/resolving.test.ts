@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Option } from "effect"
+import { Effect, Exit, Fiber, Logger, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { dataPrefix, manifestName } from "../../src/checkpoint/names.ts"
 import { readChain } from "../../src/checkpoint/ReadChain.ts"
@@ -104,6 +104,37 @@ describe("C9: a reply that does not come is resolved by reading back", () => {
         /^Checkpoint: checkpoint of query q: could not resolve whether manifest 3 was written: is silent\. See to/
       )
       expect(said).toEqual([said[0], said[0], said[0]])
+    })
+  )
+
+  it.effect("a store without room for a while: it is said now and then, and the manifest is written in the end", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      const logger = Logger.make(({ message }) => void said.push(String(message)))
+      const objects = make()
+      let isFull = false
+      const store = bent(objects, (operation, name, call) =>
+        isFull && operation === "putIfAbsent" ? Effect.fail(storeError(operation, name, "no space left")) : call
+      )
+      const program = p1(
+        Effect.scoped(
+          Effect.gen(function* () {
+            const owned = yield* own(store)
+            const state = yield* owned.writeState(stateOf(2))
+            isFull = true
+            return yield* owned.publish(record(2), state)
+          })
+        )
+      )
+      const logged = Effect.provide(program, Logger.layer([logger]))
+      const fiber = yield* Effect.forkChild(logged, { startImmediately: true })
+      for (let n = 0; n < 90; n++) yield* TestClock.adjust("2 seconds")
+      expect(fiber.pollUnsafe()).toBeUndefined()
+      isFull = false
+      yield* TestClock.adjust("4 seconds")
+      expect(yield* Fiber.join(fiber)).toMatchObject({ number: 2 })
+      expect(said[0]).toBe("query q: manifest 2 cannot be written now, and is tried again: no space left")
+      expect(said.length).toBe(4)
     })
   )
 

@@ -31,6 +31,3 @@ export class EpochBudget {
     return true
   }
 }
-
-/** No bound. */
-export const unbounded = new EpochBudget(Infinity, () => undefined)

@@ -1,7 +1,7 @@
 /** C8: a query that goes on under an edited plan: refused before it has done anything, or, accepted, with its ledger in balance. */
 import { Cause, Effect, Exit } from "effect"
 import { describe, expect, it } from "vitest"
-import { withSources } from "../../src/actors/JobPlans.ts"
+import { withSources } from "../../src/actors/shared/JobPlans.ts"
 import { source } from "../../src/connectors/memory/MemorySource.ts"
 import { imbalances } from "../../src/model/Ledger.ts"
 import type { ObjectStore } from "../../src/model/ObjectStore.ts"

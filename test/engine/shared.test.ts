@@ -2,7 +2,7 @@
 import { Effect, type Scope } from "effect"
 import { describe } from "vitest"
 import * as Memory from "../../src/connectors/memory/Memory.ts"
-import { shareSource } from "../../src/actors/SharedSource.ts"
+import { shareSource } from "../../src/actors/shared/SharedSource.ts"
 import type { ReadySource } from "../../src/actors/Topology.ts"
 import type { Source } from "../../src/model/Source.ts"
 import { type Contents, sourceConformance, type SourceUnderTest } from "../conformance/source.ts"

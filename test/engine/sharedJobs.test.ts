@@ -14,7 +14,7 @@ import {
   Trigger,
   Window
 } from "tidemark"
-import { withSources } from "../../src/actors/JobPlans.ts"
+import { withSources } from "../../src/actors/shared/JobPlans.ts"
 import type { AnySource, SourceNode } from "../../src/streams/Plan.ts"
 import type { Mode } from "../../src/model/Sink.ts"
 import { errorOf, operatorOf, run, runScoped, until } from "./kit.ts"

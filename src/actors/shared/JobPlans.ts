@@ -4,13 +4,13 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { type OptionProblem, QueryError, renderProblem } from "../model/Errors.ts"
-import type { AnySink } from "../model/Sink.ts"
-import { isPipeline, type Pipeline, pipelineOf } from "../streams/Pipeline.ts"
-import type { AnySource, PlanNode, QueryPlan, SourceNode } from "../streams/Plan.ts"
-import { inputsOf } from "../streams/PlanFacts.ts"
+import { type OptionProblem, QueryError, renderProblem } from "../../model/Errors.ts"
+import type { AnySink } from "../../model/Sink.ts"
+import { isPipeline, type Pipeline, pipelineOf } from "../../streams/Pipeline.ts"
+import type { AnySource, PlanNode, QueryPlan, SourceNode } from "../../streams/Plan.ts"
+import { inputsOf } from "../../streams/PlanFacts.ts"
 import { type SharedView, shareSource } from "./SharedSource.ts"
-import type { ReadySource } from "./Topology.ts"
+import type { ReadySource } from "../Topology.ts"
 
 /** A query of a job: its name and what it runs. */
 export type NamedPipeline = readonly [string, Pipeline<unknown, unknown>]

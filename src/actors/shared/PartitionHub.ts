@@ -11,8 +11,8 @@
  */
 import type * as Cause from "effect/Cause"
 import type * as Scope from "effect/Scope"
-import type { Position } from "../model/Position.ts"
-import type { Demand, PartitionCursor, SourceChunk } from "../model/Source.ts"
+import type { Position } from "../../model/Position.ts"
+import type { Demand, PartitionCursor, SourceChunk } from "../../model/Source.ts"
 
 /** A chunk, and the demand it was read with. */
 export interface Entry {

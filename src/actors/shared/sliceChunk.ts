@@ -1,6 +1,6 @@
 /** Part of a chunk, for a reader that asks for fewer rows than it holds. */
-import type { Position } from "../model/Position.ts"
-import type { Column, SourceChunk } from "../model/Source.ts"
+import type { Position } from "../../model/Position.ts"
+import type { Column, SourceChunk } from "../../model/Source.ts"
 
 /**
  * Rows `from` up to `to` of a chunk, with the dead rows that follow them; those before the first row go with it.

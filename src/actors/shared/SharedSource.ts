@@ -15,10 +15,10 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { Limits } from "../model/Limits.ts"
-import type { PartitionId } from "../model/Position.ts"
+import { Limits } from "../../model/Limits.ts"
+import type { PartitionId } from "../../model/Position.ts"
 import { SharedPartition, type Sharing } from "./SharedPartition.ts"
-import type { ReadySource } from "./Topology.ts"
+import type { ReadySource } from "../Topology.ts"
 
 /** A shared source as one of its readers sees it. */
 export interface SharedView {

@@ -16,13 +16,13 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import { Limits } from "../model/Limits.ts"
-import type { PartitionId, Position } from "../model/Position.ts"
-import type { Demand, PartitionCursor, SourceChunk } from "../model/Source.ts"
+import { Limits } from "../../model/Limits.ts"
+import type { PartitionId, Position } from "../../model/Position.ts"
+import type { Demand, PartitionCursor, SourceChunk } from "../../model/Source.ts"
 import { entryFits, type Entry, type HubBounds, PartitionHub, type Subscriber, subscriberAt } from "./PartitionHub.ts"
 import { lead, untilChange } from "./leadHub.ts"
 import { sliceChunk } from "./sliceChunk.ts"
-import type { ReadySource } from "./Topology.ts"
+import type { ReadySource } from "../Topology.ts"
 
 /** What the partitions of a source have in common; `hubs` is how many readings there are now. */
 export interface Sharing {

@@ -20,12 +20,12 @@ const shown = (found: Found | undefined): string =>
 
 describe("C3, C5, C6, C9: the chain of manifests", () => {
   it("loses nothing and doubles nothing in random interleavings of three attempts with misfortunes", async () => {
-    expect(shown(walks(await modulesOf(join(root, "src")), runs(120)))).toBe("nothing")
+    expect(shown(walks(await modulesOf(join(root, "src")), runs(80)))).toBe("nothing")
   })
 
   it("nor with four attempts, more timeouts and more lost replies", async () => {
     const m = { ...usual, attempts: 4, rows: 2, timeouts: 4, lostReplies: 6 }
-    expect(shown(walks(await modulesOf(join(root, "src")), Math.ceil(runs(120) / 5), m, 1_000_000))).toBe("nothing")
+    expect(shown(walks(await modulesOf(join(root, "src")), Math.ceil(runs(80) / 5), m, 1_000_000))).toBe("nothing")
   })
 
   it.each([false, true])("nor wherever two attempts cut each other short; rotten: %s", async (rotten) => {

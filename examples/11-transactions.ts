@@ -1,6 +1,8 @@
 /**
  * A job with three outputs: generated card transactions, some late, doubled, broken or from the future, are cleaned
- * once, and then kept, summed up by category and watched by country. It is exported, for the program to run.
+ * once, and then kept, summed up by category and watched by country. It is exported, for the program to run. Run again, it
+ * goes on after the last transaction, and finds no more; after `tidemark reset transactions --yes` it begins anew, and
+ * `startOver` removes the output of before.
  *
  *     npm run -s example 11          or: tidemark run examples/11-transactions.ts
  */

@@ -4,7 +4,8 @@
  *     npm start                      or: tidemark run examples/flights/job.ts
  *
  * One query with four outputs: what they share is read once, and one ledger accounts for every row. The answers are in
- * ./out/flights, from the start each time; the terminal shows the worst hours as their windows close.
+ * ./out/flights; the terminal shows the worst hours as their windows close. Stopped or killed, and started again, it goes
+ * on from its checkpoint in ./.tidemark; `npm run -s tidemark -- reset flights --yes` lets it begin anew.
  */
 import { Query, Trigger } from "tidemark"
 import { allFlights, asTheyCame, flightsQuery } from "./query.ts"

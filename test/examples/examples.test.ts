@@ -124,7 +124,20 @@ const expectations: { readonly [number: string]: (result: { readonly out: string
       "o-3 unpaid 15 12",
       "o-4 paid 10 0",
       "o-5 not open 0 -7"
+    ]),
+  "13": ({ out }) => expect(out).toBe("epoch 2: 3 orders in an hour that is still open; out so far:\n")
+}
+
+/** What those say that go on where they stopped, when they are run again. */
+const again: typeof expectations = {
+  "13": ({ out }) => {
+    const [head, ...rows] = out.trimEnd().split("\n")
+    expect(head).toMatch(/^epoch \d+: 1 orders in an hour that is still open/)
+    expect(rows.map((row) => Object.values(JSON.parse(row) as object).join(" ")).toSorted()).toEqual([
+      "Books 1767268800000 1767272400000 3 55",
+      "Games 1767268800000 1767272400000 2 120"
     ])
+  }
 }
 
 describe("examples", () => {
@@ -159,6 +172,10 @@ describe("examples", () => {
     const result = await run(number)
     expect(result.code, result.err).toBe(0)
     says(result)
+    if (again[number] === undefined) return
+    const second = await run(number)
+    expect(second.code, second.err).toBe(0)
+    again[number](second)
   })
 
   it("are listed when none is named, and a number that is none is an error", async () => {

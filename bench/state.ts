@@ -11,6 +11,7 @@ import { Checkpoint, EventStream, Foreach, Query, Trigger, Window } from "tidema
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { factsOf } from "../src/actors/QueryHandle.ts"
 import { type Position, position } from "../src/model/Position.ts"
 import type { Source, SourceChunk } from "../src/model/Source.ts"
 import { lastJson, median } from "./checks/run.ts"
@@ -87,11 +88,11 @@ const fill = (keys: number, folder: string) =>
       const watch = new Watch()
       const handle = yield* Query.start(pipeline(keys, watch), { name: "state", trigger: Trigger.every("2 seconds") })
       while (watch.rows < keys + 20_000) yield* Effect.sleep("20 millis")
-      const before = handle.state.epochs.length
+      const before = factsOf(handle).epochs.length
       watch.watching = true
-      while (handle.state.epochs.length < before + 2) yield* Effect.sleep("20 millis")
+      while (factsOf(handle).epochs.length < before + 2) yield* Effect.sleep("20 millis")
       watch.watching = false
-      const epoch = handle.state.epochs.at(-1)
+      const epoch = factsOf(handle).epochs.at(-1)
       yield* handle.drain
       return {
         pauseMs: epoch?.times.pause ?? Number.NaN,
@@ -111,9 +112,11 @@ export const recoverState = (keys: number, folder: string): Promise<object> =>
       const handle = yield* Query.start(pipeline(keys, watch), { name: "state", trigger: Trigger.every("1 hour") })
       while (watch.first === undefined) yield* Effect.sleep("2 millis")
       const recoveryMs = watch.first - began
-      const held = handle.state.status?.keys().reduce((sum, k) => sum + k.keys, 0)
+      const held = factsOf(handle)
+        .status?.keys()
+        .reduce((sum, k) => sum + k.keys, 0)
       yield* handle.drain
-      return { recoveryMs, held, continued: handle.state.continued?.epoch ?? 0 }
+      return { recoveryMs, held, continued: factsOf(handle).continued?.epoch ?? 0 }
     })
   ).pipe(Effect.provide(Checkpoint.layerFiles(folder)), Effect.runPromise)
 

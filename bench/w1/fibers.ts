@@ -1,6 +1,7 @@
 /** W1 through the public API and the real runtime: readers, hash exchange, aggregators, sink, ledger on. */
 import { Checkpoint, EventStream, Query, Trigger, Window } from "tidemark"
 import * as Effect from "effect/Effect"
+import { factsOf } from "../../src/actors/QueryHandle.ts"
 import { checkSink, W1Check, w1Source } from "./events.ts"
 
 /** How a run keeps checkpoints. */
@@ -37,7 +38,7 @@ export const runFibers = async (events: number, parallelism: number, checkpointi
   const running = Effect.gen(function* () {
     const handle = yield* Query.start(pipeline, { name: "w1", parallelism, trigger })
     yield* handle.await
-    const epochs = handle.state.epochs
+    const epochs = factsOf(handle).epochs
     return {
       check,
       checkpoints: epochs.length,

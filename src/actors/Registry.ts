@@ -9,60 +9,10 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import { QueryError } from "../model/Errors.ts"
-import { Limits } from "../model/Limits.ts"
 import { textOf } from "../model/Text.ts"
-import type { EpochProgress } from "./EpochProgress.ts"
-import { progressNow, type QueryProgress, recentProgressOf } from "./Progress.ts"
-import type { QueryPhase, QueryState } from "./QueryState.ts"
+import { makeHandle, type QueryHandle, type StartedQuery } from "./QueryHandle.ts"
 import type { QuerySummary } from "./Supervisor.ts"
-
-/** How a query is doing; the first three fields are Spark's. */
-export interface QueryStatus {
-  /** As people read it. */
-  readonly message: string
-  /** Rows have been read, or are known to wait, that no epoch covers yet. */
-  readonly isDataAvailable: boolean
-  /** A barrier is on its way, or its epoch is being written. */
-  readonly isTriggerActive: boolean
-  readonly phase: QueryPhase
-}
-
-/** A query that was started, seen from anywhere. */
-export interface ActiveQuery {
-  readonly name: string
-  readonly runId: string
-  readonly startedMs: number
-  /** Stable across restarts, kept in the checkpoint; none before the query is owned. */
-  readonly id: Effect.Effect<string | undefined>
-  readonly isActive: Effect.Effect<boolean>
-  readonly status: Effect.Effect<QueryStatus>
-  /** Where it stands now. */
-  readonly progress: Effect.Effect<QueryProgress>
-  /** The last epoch; none before the first of this run. */
-  readonly lastProgress: Effect.Effect<EpochProgress | undefined>
-  /** The last epochs, oldest first: those since the start, at most `Limits.epochsRemembered`. */
-  readonly recentProgress: Effect.Effect<ReadonlyArray<EpochProgress>>
-  /** Waits for the end: a summary, or what the query failed with. */
-  readonly await: Effect.Effect<QuerySummary, unknown>
-  /** Drains: stops reading, finishes what is in flight, commits and ends; then as `await`. */
-  readonly stop: Effect.Effect<QuerySummary, unknown>
-  /** The same, keeping a copy of its last epoch under a label (rule C10). */
-  readonly stopWithSavepoint: (label: string) => Effect.Effect<QuerySummary, unknown>
-  /** What it failed with, once it has. */
-  readonly exception: Effect.Effect<Cause.Cause<unknown> | undefined>
-}
-
-/** What a start of a query hands to the registry. */
-export interface Registration {
-  readonly state: QueryState
-  readonly fiber: Fiber.Fiber<QuerySummary, unknown>
-  /** Drains, bounded by the drain timeout, then as the fiber's result. */
-  readonly drain: Effect.Effect<QuerySummary, unknown>
-  /** Absent: the query cannot make savepoints. */
-  readonly stopWithSavepoint?: ((label: string) => Effect.Effect<QuerySummary, unknown>) | undefined
-}
 
 /** A query that ended, and how. */
 export interface EndedQuery {
@@ -73,9 +23,10 @@ export interface EndedQuery {
 
 /** The queries of a process. */
 export interface Registry {
-  readonly add: (registration: Registration) => ActiveQuery
+  /** Enters a query, and makes the handle that everybody gets. */
+  readonly add: <E>(started: StartedQuery<E>) => QueryHandle<E>
   /** In the order of their starts. */
-  readonly active: () => ReadonlyArray<ActiveQuery>
+  readonly active: () => ReadonlyArray<QueryHandle<unknown>>
   /** The last that ended, oldest first. */
   readonly ended: () => ReadonlyArray<EndedQuery>
   readonly forget: () => void
@@ -85,74 +36,16 @@ export interface Registry {
 
 const endedMax = 100
 
-const messages: { readonly [P in Exclude<QueryPhase, "running" | "failed">]: string } = {
-  starting: "Initializing",
-  standby: "Standing by: another process runs the query",
-  restarting: "Restarting after a failure",
-  draining: "Stopping: finishing what is in flight",
-  ended: "Stopped"
-}
-
-/** The status by the live facts of a query. */
-export const statusOf = (state: QueryState): QueryStatus => {
-  const { phase, lastFailure, underway, status } = state
-  const runs = phase === "running" || phase === "draining"
-  const isTriggerActive = runs && underway !== undefined
-  const isDataAvailable = runs && status?.active() === true
-  const why = lastFailure === undefined ? "" : `: ${lastFailure}`
-  const message =
-    phase === "failed"
-      ? `Terminated with an error${why}`
-      : phase === "restarting"
-        ? `${messages.restarting}${why}`
-        : phase !== "running"
-          ? messages[phase]
-          : isTriggerActive
-            ? "Committing an epoch"
-            : isDataAvailable
-              ? "Processing new data"
-              : "Waiting for data to arrive"
-  return { message, isDataAvailable, isTriggerActive, phase }
-}
-
-const withoutSavepoints = (query: string): Effect.Effect<never, QueryError> =>
-  Effect.fail(
-    new QueryError({
-      reason: "Checkpoint",
-      query,
-      message: `query ${query} cannot make a savepoint: it was started without a checkpoint to copy`
-    })
-  )
-
-const activeQuery = ({ state, fiber, drain, stopWithSavepoint }: Registration): ActiveQuery => ({
-  name: state.name,
-  runId: state.runId,
-  startedMs: state.startedMs,
-  id: Effect.sync(() => state.id),
-  isActive: Effect.sync(() => fiber.pollUnsafe() === undefined),
-  status: Effect.sync(() => statusOf(state)),
-  progress: progressNow(state),
-  lastProgress: Effect.sync(() => recentProgressOf(state, 1)[0]),
-  recentProgress: Effect.sync(() => recentProgressOf(state, Limits.epochsRemembered)),
-  await: Fiber.join(fiber),
-  stop: drain,
-  stopWithSavepoint: stopWithSavepoint ?? (() => withoutSavepoints(state.name)),
-  exception: Effect.sync(() => {
-    const exit = fiber.pollUnsafe()
-    return exit === undefined || Exit.isSuccess(exit) ? undefined : exit.cause
-  })
-})
-
 /** A registry without queries. */
 export const makeRegistry = (): Registry => {
-  const running = new Set<ActiveQuery>()
+  const running = new Set<QueryHandle<unknown>>()
   const ended: Array<EndedQuery> = []
   const listeners = new Set<(ended: EndedQuery) => void>()
   return {
-    add: (registration) => {
-      const query = activeQuery(registration)
+    add: (started) => {
+      const query = makeHandle(started)
       running.add(query)
-      registration.fiber.addObserver((exit) => {
+      started.fiber.addObserver((exit) => {
         running.delete(query)
         const end: EndedQuery = { name: query.name, runId: query.runId, exit }
         ended.push(end)
@@ -178,17 +71,17 @@ export const QueryRegistry: Context.Reference<Registry> = Context.Reference<Regi
   defaultValue: makeRegistry
 })
 
-/** Enters a query that has been started; it leaves by itself when its fiber ends. */
-export const register = (registration: Registration): Effect.Effect<ActiveQuery> =>
-  Effect.map(QueryRegistry, (registry) => registry.add(registration))
+/** Enters a query that has been started, and gives its handle; it leaves by itself when its fiber ends. */
+export const register = <E>(started: StartedQuery<E>): Effect.Effect<QueryHandle<E>> =>
+  Effect.map(QueryRegistry, (registry) => registry.add(started))
 
 /** The queries that run now, in the order of their starts. */
-export const list: Effect.Effect<ReadonlyArray<ActiveQuery>> = Effect.map(QueryRegistry, (registry) =>
+export const list: Effect.Effect<ReadonlyArray<QueryHandle<unknown>>> = Effect.map(QueryRegistry, (registry) =>
   registry.active()
 )
 
 /** The queries that a name, an id or a run id means: the name first. */
-export const find = (nameOrId: string): Effect.Effect<ReadonlyArray<ActiveQuery>> =>
+export const find = (nameOrId: string): Effect.Effect<ReadonlyArray<QueryHandle<unknown>>> =>
   Effect.gen(function* () {
     const all = yield* list
     const byName = all.filter(({ name, runId }) => name === nameOrId || runId === nameOrId)
@@ -197,10 +90,10 @@ export const find = (nameOrId: string): Effect.Effect<ReadonlyArray<ActiveQuery>
     return all.filter((_, i) => ids[i] === nameOrId)
   })
 
-const quoted = (queries: ReadonlyArray<ActiveQuery>): string => queries.map(({ name }) => name).join(", ")
+const quoted = (queries: ReadonlyArray<QueryHandle<unknown>>): string => queries.map(({ name }) => name).join(", ")
 
 /** The query that runs under a name, an id or a run id; fails when there is none, or more than one of that name. */
-export const get = (nameOrId: string): Effect.Effect<ActiveQuery, QueryError> =>
+export const get = (nameOrId: string): Effect.Effect<QueryHandle<unknown>, QueryError> =>
   Effect.gen(function* () {
     const found = yield* find(nameOrId)
     if (found.length === 1) return found[0]

@@ -10,11 +10,15 @@ import type { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
 import { QueryError } from "../model/Errors.ts"
 import { type Job, JobTypeId } from "./Job.ts"
 import { checkSinksOfJob, shareSourcesOfJob } from "./shared/JobPlans.ts"
+import type { QueryHandle } from "./QueryHandle.ts"
 import type { QueryOptions } from "./QueryOptions.ts"
-import { type QueryHandle, start } from "./Run.ts"
+import { start } from "./Run.ts"
 import type { QuerySummary } from "./Supervisor.ts"
 
-/** The queries of a job, running. */
+/**
+ * The queries of a job that was started as a Layer. Their handles are those of `Query.get` and `Query.list`; but these are
+ * of this job only, and stay when a query has ended.
+ */
 export class Queries extends Context.Service<
   Queries,
   {

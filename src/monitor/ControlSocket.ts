@@ -10,7 +10,8 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { type ActiveQuery, get, list } from "../actors/Registry.ts"
+import type { QueryHandle } from "../actors/QueryHandle.ts"
+import { get, list } from "../actors/Registry.ts"
 import { jsonText, textOf } from "../model/Text.ts"
 import { type ControlReply, type ListedQuery, readRequest, requestBytesMax } from "./controlProtocol.ts"
 import type { MonitorError } from "./MonitorError.ts"
@@ -20,7 +21,7 @@ import { ownFolders, listenLines, ownPid, type LineConnection } from "./unixSock
 /** How long answers that are on their way may take when the socket closes. */
 const lastAnswersMs = 1_000
 
-const listed = (query: ActiveQuery): Effect.Effect<ListedQuery> =>
+const listed = (query: QueryHandle<unknown>): Effect.Effect<ListedQuery> =>
   Effect.gen(function* () {
     const progress = yield* query.progress
     const last = yield* query.lastProgress
@@ -51,13 +52,13 @@ const why = (exit: Exit.Failure<unknown, unknown>): string => {
 }
 
 const stop = (
-  query: ActiveQuery,
+  query: QueryHandle<unknown>,
   savepoint: string | undefined,
   say: (reply: ControlReply) => void
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     say({ note: `${query.name} is stopping: it finishes what is in flight` })
-    const exit = yield* Effect.exit(savepoint === undefined ? query.stop : query.stopWithSavepoint(savepoint))
+    const exit = yield* Effect.exit(savepoint === undefined ? query.drain : query.stopWithSavepoint(savepoint))
     if (Exit.isFailure(exit)) return say({ refused: `${query.name}: ${why(exit)}` })
     const { name, ended, epoch, restarts } = exit.value
     say({ stopped: { name, ended, epoch, restarts, savepoint: savepoint ?? null } })

@@ -3,7 +3,7 @@
  * Lines back are notes (`note`), then one answer or one refusal. Both sides check what they read.
  */
 import type { EpochProgress } from "../actors/EpochProgress.ts"
-import type { QueryStatus } from "../actors/Registry.ts"
+import type { QueryStatus } from "../actors/QueryStatus.ts"
 
 /** Changes when a request or an answer changes its meaning. */
 export const protocolVersion = 1

@@ -1,6 +1,7 @@
 import { Effect, References, Schedule } from "effect"
 import { describe, expect, it } from "vitest"
 import { Checkpoint, EventStream, Foreach, Memory, Query, QueryError, Trigger, Window } from "tidemark"
+import { factsOf } from "../../src/actors/QueryHandle.ts"
 import { Limits } from "../../src/model/Limits.ts"
 import { counted, errorOf, until } from "./kit.ts"
 
@@ -56,7 +57,9 @@ describe("T11, A5: what is available, and then the end", () => {
             Effect.gen(function* () {
               const handle = yield* Query.start(windowed(Memory.source(rows(0, 50)), Memory.sink()), { name, trigger })
               yield* handle.await
-              return handle.state.epochs.map((e) => e.rowsIn).filter((n) => n > 0)
+              return factsOf(handle)
+                .epochs.map((e) => e.rowsIn)
+                .filter((n) => n > 0)
             })
           const bounded = yield* epochsOf(Trigger.availableNow({ maxEvents: 7 }), "bounded")
           expect(bounded.reduce((a, b) => a + b, 0)).toBe(50)

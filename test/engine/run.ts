@@ -3,6 +3,7 @@
  */
 import { Cause, Effect, Exit, Fiber, Scheduler } from "effect"
 import { Checkpoint, Memory, Query, Trigger } from "tidemark"
+import { factsOf } from "../../src/actors/QueryHandle.ts"
 import { make as makeStore } from "../../src/connectors/memory/MemoryObjectStore.ts"
 import { LiveAttempts } from "../../src/checkpoint/LiveAttempts.ts"
 import { HostProcess, type ProcessFacts } from "../../src/checkpoint/Owner.ts"
@@ -197,7 +198,7 @@ export const runWithCuts = async (
         trigger: Trigger.asFastAsPossible({ maxEvents: 1 + (manner.order % 5) })
       })
       yield* handle.await
-      if (handle.state.continued !== undefined) continued++
+      if (factsOf(handle).continued !== undefined) continued++
       return yield* resultOf(handle, sinks, manner.mode)
     }).pipe(Effect.scoped, Effect.provide(store))
     const done = await runProcess(program, cut, manner.order * 1000 + i + 1)

@@ -133,7 +133,7 @@ describe("the control socket", () => {
   it("a query that does not end does not hold up the end of the process", async () => {
     const { registry, close } = await start(root)
     const fiber = Effect.runFork(Effect.never)
-    registry.add({ state: stateOf("a"), fiber, drain: Effect.never })
+    registry.add({ state: stateOf("a"), fiber, drain: Effect.never, stopWithSavepoint: () => Effect.never })
     const { queries } = await Effect.runPromise(findQueries([root]))
     const noted = Promise.withResolvers<void>()
     const stopping = Effect.runPromise(Effect.exit(stop(queries[0], undefined, () => noted.resolve())))

@@ -37,7 +37,7 @@ describe("M1: real queries in the registry", () => {
         const recent = yield* query.recentProgress
         const moment = yield* query.progress
         const text = yield* metricsText(undefined)
-        const ended = yield* query.stop
+        const ended = yield* query.drain
         return { recent, moment, text, ended, after: yield* Query.list, id: yield* query.id }
       })
     )

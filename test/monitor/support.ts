@@ -2,8 +2,9 @@
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type { QueryHandle } from "../../src/actors/QueryHandle.ts"
 import { layOut } from "../../src/actors/Topology.ts"
-import { type ActiveQuery, makeRegistry, QueryRegistry, type Registry } from "../../src/actors/Registry.ts"
+import { makeRegistry, QueryRegistry, type Registry } from "../../src/actors/Registry.ts"
 import type { ReaderStatus } from "../../src/actors/PartitionReader.ts"
 import type { EpochFacts, QueryState } from "../../src/actors/QueryState.ts"
 import type { QuerySummary } from "../../src/actors/Supervisor.ts"
@@ -135,7 +136,7 @@ export const stateOf = (name: string, facts: Partial<QueryState> = {}): QuerySta
 
 /** A query in a registry, and the means to end it. */
 export interface Handmade {
-  readonly query: ActiveQuery
+  readonly query: QueryHandle<unknown>
   readonly state: QueryState
   readonly end: (exit: QuerySummary | Error) => void
   /** Labels that savepoints were asked for under. */
@@ -151,7 +152,7 @@ export const summary = (name: string): QuerySummary => ({
   ledger: { epoch: 2, operators: [], edges: [], sinks: [] }
 })
 
-/** Enters a query into a registry: `stop` lets it end. */
+/** Enters a query into a registry: a drain lets it end. */
 export const enter = (registry: Registry, state: QueryState): Handmade => {
   const ending = Deferred.makeUnsafe<QuerySummary, Error>()
   const fiber = Effect.runFork(Deferred.await(ending))
@@ -159,14 +160,16 @@ export const enter = (registry: Registry, state: QueryState): Handmade => {
     Deferred.doneUnsafe(ending, exit instanceof Error ? Effect.fail(exit) : Effect.succeed(exit))
   }
   const savepoints: Array<string> = []
-  const drain = Effect.andThen(
-    Effect.sync(() => end(summary(state.name))),
-    Deferred.await(ending)
-  )
+  const drainWith = (more: Partial<QuerySummary>) =>
+    Effect.andThen(
+      Effect.sync(() => end({ ...summary(state.name), ...more })),
+      Deferred.await(ending)
+    )
+  const drain = drainWith({})
   const stopWithSavepoint = (label: string) =>
     Effect.andThen(
       Effect.sync(() => savepoints.push(label)),
-      drain
+      drainWith({ savepoint: label })
     )
   return { query: registry.add({ state, fiber, drain, stopWithSavepoint }), state, end, savepoints }
 }

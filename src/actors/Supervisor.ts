@@ -43,13 +43,15 @@ export interface QuerySummary {
   readonly epoch: number
   readonly restarts: number
   readonly ledger: Ledger
+  /** The savepoint made of the last epoch, where the query was stopped with one. */
+  readonly savepoint?: string
 }
 
 /** A query under supervision: run it once; drain it from anywhere. */
 export interface SupervisedQuery {
   readonly state: QueryState
-  /** Asks the query to stop reading, finish what is in flight, commit and end; keeps a savepoint if one is named. */
-  readonly drain: (savepoint?: string) => Effect.Effect<void>
+  /** Asks the query to stop reading, finish what is in flight, commit and end; keeps a savepoint if one is named. False: it had been asked before. */
+  readonly drain: (savepoint?: string) => Effect.Effect<boolean>
   readonly run: Effect.Effect<QuerySummary, unknown>
 }
 
@@ -124,6 +126,8 @@ export const supervise = (
     const poison = new PoisonRows()
     const fingerprint = fingerprintOf(plan, { nameOf: topology.nameOf, writerOf: (at) => topology.stageOf(at).name })
     const watch = watchMemory(options.name, yield* budgetBytes(settings.memoryBudgetBytes))
+    let saved: string | undefined
+    let unsaved: Cause.Cause<unknown> | undefined
     const attempt = Effect.scoped(
       Effect.gen(function* () {
         const starting = Effect.gen(function* () {
@@ -150,11 +154,18 @@ export const supervise = (
         state.phase = "running"
         const ended = yield* Effect.annotateLogs(made.value.run, { [LogNames.attempt]: state.attempt })
         const savepoint = (yield* Deferred.isDone(draining)) ? yield* Deferred.await(draining) : undefined
-        if (savepoint !== undefined) yield* made.value.ownership.savepoint(savepoint)
+        if (savepoint === undefined) return ended
+        const saving = yield* Effect.exit(made.value.ownership.savepoint(savepoint))
+        // Everything is committed: another attempt would have nothing to do, and no epoch to save.
+        if (saving._tag === "Failure") unsaved = saving.cause
+        else saved = savepoint
         return ended
       })
     )
-    const ending = Effect.onExit(restarting(attempt, drained, options, settings, state, poison), (exit) =>
+    const toTheEnd = Effect.flatMap(restarting(attempt, drained, options, settings, state, poison), (ended) =>
+      unsaved === undefined ? Effect.succeed(ended) : Effect.failCause(unsaved)
+    )
+    const ending = Effect.onExit(toTheEnd, (exit) =>
       Effect.sync(() => {
         state.phase = exit._tag === "Success" ? "ended" : "failed"
         if (exit._tag === "Failure") state.lastFailure = failureText(exit.cause)
@@ -166,9 +177,10 @@ export const supervise = (
       ended,
       epoch: state.ledger.epoch,
       restarts: state.restarts,
-      ledger: state.ledger
+      ledger: state.ledger,
+      ...(saved === undefined ? {} : { savepoint: saved })
     }))
-    return { state, drain: (savepoint) => Effect.asVoid(Deferred.succeed(draining, savepoint)), run }
+    return { state, drain: (savepoint) => Deferred.succeed(draining, savepoint), run }
   })
 
 const failureText = (cause: Cause.Cause<unknown>): string =>

@@ -13,7 +13,11 @@ import { savepointManifest, savepointState } from "./names.ts"
 import { storeFailed, untrusted } from "./refusals.ts"
 import { putState, readSoundState } from "./stateFiles.ts"
 
-const isLabel = (label: string): boolean => isObjectName(label) && !label.includes("/")
+/** Whether a savepoint can have this name. */
+export const isSavepointLabel = (label: string): boolean => isObjectName(label) && !label.includes("/")
+
+/** What such a name is. */
+export const savepointLabelRule = "a name is 1 to 200 of A-Z a-z 0-9 . _ = -, not starting with a dot"
 
 /** `QUERY/LABEL`, or `LABEL` of the query itself. */
 const placeOf = (query: string, savepoint: string): { readonly of: string; readonly label: string } => {
@@ -29,6 +33,24 @@ const cellsOf = (objects: ObjectStore, of: string, label: string): Effect.Effect
     readObject(objects, of, savepointManifest(of, label, copy), undefined)
   )
 
+const noSavepoint = (query: string, label: string, why: string): QueryError =>
+  untrusted(query, `no savepoint ${JSON.stringify(label)}: ${why}`)
+
+/**
+ * Whether a query can make a savepoint of this name: fails with reason `Checkpoint` when it cannot be a name, or has been
+ * given. To be asked before the query is stopped for it; `makeSavepoint` asks again.
+ */
+export const checkSavepoint = (objects: ObjectStore, query: string, label: string): Effect.Effect<void, QueryError> =>
+  Effect.gen(function* () {
+    if (!isSavepointLabel(label)) return yield* Effect.fail(noSavepoint(query, label, savepointLabelRule))
+    for (const cell of yield* cellsOf(objects, query, label)) {
+      if (cell.tag === "failed")
+        return yield* Effect.fail(storeFailed(query, `see whether there is a savepoint ${label}`, cell.error))
+      if (cell.tag !== "absent")
+        return yield* Effect.fail(noSavepoint(query, label, "there is one already; choose another name"))
+    }
+  })
+
 /** Copies the epoch of a manifest to a savepoint. Fails when there is one of that name, and when there is nothing to save. */
 export const makeSavepoint = (
   objects: ObjectStore,
@@ -37,11 +59,9 @@ export const makeSavepoint = (
 ): Effect.Effect<void, StoreError | QueryError> =>
   Effect.gen(function* () {
     const { query } = latest
-    const refuse = (why: string) => Effect.fail(untrusted(query, `no savepoint ${JSON.stringify(label)}: ${why}`))
-    if (!isLabel(label)) return yield* refuse("a name is 1 to 200 of A-Z a-z 0-9 . _ = -, not starting with a dot")
+    const refuse = (why: string) => Effect.fail(noSavepoint(query, label, why))
+    yield* checkSavepoint(objects, query, label)
     if (latest.state === undefined) return yield* refuse("there is no epoch yet that could be saved")
-    const cells = yield* cellsOf(objects, query, label)
-    if (cells.some(({ tag }) => tag !== "absent")) return yield* refuse("there is one already; choose another name")
     const { bytes } = yield* readSoundState(objects, query, latest.state)
     const copies = objects.replicated === true ? (["a"] as const) : (["a", "b"] as const)
     const names = copies.map((copy) => savepointState(query, label, latest.attempt, latest.number, copy))
@@ -76,7 +96,8 @@ export const beginningOf = (
         `the query stands at epoch ${base.epoch} already. Begin anew with tidemark reset ${query}, or give it another name`
       )
     }
-    if (!isObjectName(of) || of.includes("/") || !isLabel(label)) return yield* refuse("write QUERY/LABEL, or LABEL")
+    if (!isObjectName(of) || of.includes("/") || !isSavepointLabel(label))
+      return yield* refuse("write QUERY/LABEL, or LABEL")
     const cells = yield* cellsOf(objects, of, label)
     for (const cell of cells) {
       if (cell.tag !== "manifest") continue

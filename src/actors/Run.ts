@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
 import { deadLettersOf } from "../checkpoint/DeadLetters.ts"
+import { checkSavepoint } from "../checkpoint/savepoint.ts"
 import type { DeadLetter } from "../model/DeadLetter.ts"
 import { QueryError, type StoreError } from "../model/Errors.ts"
 import type { Pipeline } from "../streams/Pipeline.ts"
@@ -37,11 +38,21 @@ export const start = <E, R, SR = never>(
     const { drainTimeoutMs } = settingsOf(anyOptions, [])
     const fiber = yield* Effect.forkScoped(query.run as Effect.Effect<QuerySummary, E | QueryError>)
     const result = Fiber.join(fiber)
+    const unsaved = (label: string, why: string) => {
+      const message = `query ${options.name} has stopped, and made no savepoint ${JSON.stringify(label)}: ${why}`
+      return Effect.fail(new QueryError({ reason: "Checkpoint", query: options.name, message }))
+    }
     const drain = (savepoint?: string) =>
       Effect.gen(function* () {
-        yield* query.drain(savepoint)
+        if (savepoint !== undefined) yield* checkSavepoint(objects, options.name, savepoint)
+        const isFirst = yield* query.drain(savepoint)
         const exit = yield* Effect.timeoutOption(Fiber.await(fiber), Duration.millis(drainTimeoutMs))
-        if (Option.isSome(exit)) return yield* result
+        if (Option.isSome(exit)) {
+          const summary = yield* result
+          if (savepoint === undefined || summary.savepoint === savepoint) return summary
+          const why = "it owned no epoch: it was standing by, starting, restarting, or had ended"
+          return yield* unsaved(savepoint, isFirst ? why : "it had been asked to stop before, without it")
+        }
         yield* Effect.forkDetach(Fiber.interrupt(fiber))
         const message = `query ${options.name} had not drained after ${drainTimeoutMs} ms and was interrupted; what its last epoch did not commit is lost to its sinks`
         return yield* Effect.fail(new QueryError({ reason: "DrainTimeout", query: options.name, message }))

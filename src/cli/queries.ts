@@ -8,7 +8,8 @@ import {
   progressOf,
   stop as stopQuery
 } from "../monitor/ControlClient.ts"
-import { type CliFailure, failed } from "./failure.ts"
+import { isSavepointLabel, savepointLabelRule } from "../checkpoint/savepoint.ts"
+import { type CliFailure, ExitCode, failed } from "./failure.ts"
 import { Host, type HostShape } from "./Host.ts"
 import { count, cut, oneLine } from "./words.ts"
 
@@ -94,6 +95,10 @@ export const progress = (name: string): Effect.Effect<void, CliFailure, Host> =>
 export const stop = (name: string, savepoint: string | undefined): Effect.Effect<void, CliFailure, Host> =>
   Effect.gen(function* () {
     const host = yield* Host
+    if (savepoint !== undefined && !isSavepointLabel(savepoint)) {
+      const sentence = `no savepoint ${JSON.stringify(cut(oneLine(savepoint), 200))}: ${savepointLabelRule}`
+      return yield* Effect.fail(failed(sentence, ExitCode.usage))
+    }
     const query = yield* theOne(name)
     const noted = (note: string): void => host.screen.write(`tidemark: ${oneLine(note)}\n`)
     const stopped = yield* Effect.mapError(stopQuery(query, savepoint, noted), ({ message }) =>

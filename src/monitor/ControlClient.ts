@@ -53,7 +53,7 @@ const request = (
     }
     if (asked === "gone") return undefined
     const why = asked === "done" ? "ended before it had answered" : asked.silent
-    return yield* Effect.fail(new MonitorError({ message: `the process of ${socket} ${why}` }))
+    return yield* Effect.fail(new MonitorError({ message: `the process behind ${socket} ${why}` }))
   })
 
 const quiet = (): void => undefined

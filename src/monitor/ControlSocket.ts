@@ -57,11 +57,13 @@ const stop = (
   say: (reply: ControlReply) => void
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
-    say({ note: `${query.name} is stopping: it finishes what is in flight` })
+    // What is refused at once, as a name of a savepoint that is taken, does not stop the query.
+    const asked = savepoint === undefined ? "is stopping" : "is asked to stop"
+    say({ note: `${query.name} ${asked}: it finishes what is in flight` })
     const exit = yield* Effect.exit(savepoint === undefined ? query.drain : query.stopWithSavepoint(savepoint))
     if (Exit.isFailure(exit)) return say({ refused: `${query.name}: ${why(exit)}` })
-    const { name, ended, epoch, restarts } = exit.value
-    say({ stopped: { name, ended, epoch, restarts, savepoint: savepoint ?? null } })
+    const { name, ended, epoch, restarts, savepoint: made } = exit.value
+    say({ stopped: { name, ended, epoch, restarts, savepoint: made ?? null } })
   })
 
 const serveLine = (line: string, connection: LineConnection): Effect.Effect<void> => {

@@ -4,6 +4,7 @@
  */
 import type { EpochProgress } from "../actors/EpochProgress.ts"
 import type { QueryStatus } from "../actors/QueryStatus.ts"
+import { isSavepointLabel, savepointLabelRule } from "../checkpoint/savepoint.ts"
 
 /** Changes when a request or an answer changes its meaning. */
 export const protocolVersion = 1
@@ -42,6 +43,7 @@ export interface StoppedQuery {
   readonly ended: string
   readonly epoch: number
   readonly restarts: number
+  /** The savepoint that was made; null: none was asked for. */
   readonly savepoint: string | null
 }
 
@@ -77,7 +79,10 @@ export const readRequest = (line: string): ControlRequest | string => {
   if (!isText(query)) return "which query is meant has to be said"
   if (ask === "progress") return { v, ask, query }
   if (savepoint === undefined) return { v, ask, query }
-  return isText(savepoint) ? { v, ask, query, savepoint } : "a savepoint needs a label"
+  if (!isText(savepoint)) return "a savepoint needs a label"
+  return isSavepointLabel(savepoint)
+    ? { v, ask, query, savepoint }
+    : `no savepoint ${JSON.stringify(savepoint)}: ${savepointLabelRule}`
 }
 
 /** Reads a line back; undefined when it is none. */

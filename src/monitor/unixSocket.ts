@@ -213,7 +213,7 @@ export const ask = (
       let connected = false
       const socket = net.connect(path)
       socket.setEncoding("utf8")
-      socket.setTimeout(silentMs, () => finish({ silent: "does not answer" }))
+      socket.setTimeout(silentMs, () => finish({ silent: `did not answer within ${silentMs / 1000} s` }))
       const finish = (asked: Asked): void => {
         socket.destroy()
         resume(Effect.succeed(asked))
@@ -233,7 +233,7 @@ export const ask = (
       socket.on("error", (cause) => {
         const code = codeOf(cause)
         if (!connected && (code === "ECONNREFUSED" || code === "ENOENT")) finish("gone")
-        else finish({ silent: code === "" ? cause.message : code })
+        else finish({ silent: `cannot be asked: ${code === "" ? cause.message : code}` })
       })
       return Effect.sync(() => socket.destroy())
     }),

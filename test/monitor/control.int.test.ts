@@ -115,7 +115,7 @@ describe("the control socket", () => {
     const notes: Array<string> = []
     const stopped = await Effect.runPromise(stop(queries[0], "v2", (note) => void notes.push(note)))
     expect(stopped).toEqual({ name: "a", ended: "drained", epoch: 2, restarts: 1, savepoint: "v2" })
-    expect(notes).toEqual(["a is stopping: it finishes what is in flight"])
+    expect(notes).toEqual(["a is asked to stop: it finishes what is in flight"])
     expect(a.savepoints).toEqual(["v2"])
     await expect(Effect.runPromise(stop(queries[0], undefined, () => undefined))).rejects.toThrow(
       "no query that runs here is named run-of-a"

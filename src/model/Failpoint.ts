@@ -1,6 +1,7 @@
 /**
- * Named moments at which a test may stop the process: before and after each step on which recovery depends (SEMANTICS,
- * "Failpoints"). Off, as always outside of tests, a failpoint is one look at a reference.
+ * Named moments at which a test may stop the process: before and after each step on which recovery depends
+ * (`docs/SEMANTICS.md`, "Failpoints"; what each leaves behind: ARCHITECTURE, "The life of an epoch"). Off, as always
+ * outside of tests, a failpoint is one look at a reference.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

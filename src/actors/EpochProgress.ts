@@ -1,5 +1,6 @@
 /**
  * What one epoch was: a plain value with every field of Spark's `StreamingQueryProgress`, by the same names, and ours.
+ * Beware of the names: Spark's `QueryProgress` is this, while our `QueryProgress` is where a query stands now.
  *
  * tidemark reads, processes and writes all the time; an epoch only marks what is committed together. So a field of
  * Spark's that measures a phase of a batch is filled with the nearest phase of an epoch, as each docstring says, and is
@@ -169,22 +170,17 @@ const sourcesOf = (state: QueryState, facts: EpochFacts, ends: EndPositions): Re
     }
   })
 
-const balanceOf = (ledger: Ledger | undefined, operator: string): OperatorBalance | undefined =>
-  ledger?.operators.find((balance) => balance.operator === operator)
+const balanceOf = (ledger: Ledger, operator: string): OperatorBalance | undefined =>
+  ledger.operators.find((balance) => balance.operator === operator)
 
-const stateOf = (
-  state: QueryState,
-  node: KeyedNode,
-  facts: EpochFacts,
-  before: Ledger | undefined
-): StateOperatorProgress => {
+const stateOf = (state: QueryState, node: KeyedNode, facts: EpochFacts): StateOperatorProgress => {
   const operatorName = state.topology.nameOf(node)
   const now = balanceOf(facts.ledger, operatorName)
-  // Counters go on across restarts: without the ledger before, what they say of this epoch alone is not known.
-  const then = before === undefined ? now : balanceOf(before, operatorName)
+  // Counters go on across restarts: what they say of this epoch alone is what has been added since the one before.
+  const then = balanceOf(facts.before, operatorName)
   const since = (field: "contributed" | "settled" | "late" | "duplicate"): number =>
     (now?.[field] ?? 0) - (then?.[field] ?? 0)
-  const measured = facts.state?.find(({ operator }) => operator === operatorName)
+  const measured = facts.state.find(({ operator }) => operator === operatorName)
   return {
     operatorName,
     numRowsTotal: measured?.keys ?? 0,
@@ -223,13 +219,8 @@ export const stateFactsOf = (status: Pick<AttemptStatus, "keys"> | undefined): R
 /** Ends of partitions, by source and partition, as far as they are known. */
 export type EndPositions = ReadonlyMap<string, ReadonlyMap<string, string>>
 
-/** The progress of one epoch. `before`: the ledger of the epoch before it, where the facts do not carry it themselves. */
-export const epochProgressOf = (
-  state: QueryState,
-  facts: EpochFacts,
-  before: Ledger | undefined,
-  ends: EndPositions
-): EpochProgress => {
+/** The progress of one epoch. `ends`: of the partitions, as far as they are known. */
+export const epochProgressOf = (state: QueryState, facts: EpochFacts, ends: EndPositions): EpochProgress => {
   const { times } = facts
   const rate = perSecond(facts.rowsIn, facts.sinceLastMs)
   const sinks = state.topology.sinks.map(({ name, role, sink }) => ({
@@ -259,7 +250,7 @@ export const epochProgressOf = (
       walCommit: times.state + times.manifest
     },
     eventTime: eventTimeOf(facts),
-    stateOperators: state.topology.keyed.map((node) => stateOf(state, node, facts, facts.before ?? before)),
+    stateOperators: state.topology.keyed.map((node) => stateOf(state, node, facts)),
     sources: sourcesOf(state, facts, ends),
     sink: { description: first?.description ?? "", numOutputRows: first?.numOutputRows ?? 0 },
     sinks,

@@ -1,4 +1,7 @@
-/** Where a query stands: a plain value for people, dashboards and tests, computed when asked. */
+/**
+ * Where a query stands now: a plain value for people, dashboards and tests, computed when asked, within an epoch too.
+ * What one epoch was, in the words of Spark's `QueryProgress`, is an `EpochProgress`.
+ */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { ReaderRecord } from "../checkpoint/Manifest.ts"
@@ -13,7 +16,7 @@ import type { QueryPhase, QueryState } from "./QueryState.ts"
 export interface PartitionProgress {
   readonly source: string
   /** Name of the source operator in the ledger. */
-  readonly operator?: string
+  readonly operator: string
   readonly partition: string
   /** Rows and dead rows read. */
   readonly rows: number
@@ -21,8 +24,7 @@ export interface PartitionProgress {
   readonly watermark: number | undefined
   readonly idle: boolean
   readonly ended: boolean
-  /** Absent in values made before lag was known. */
-  readonly lag?: Lag
+  readonly lag: Lag
 }
 
 /** One keyed operator, over all its instances. */
@@ -42,7 +44,7 @@ export interface OutputProgress {
   readonly dead: number
 }
 
-/** A moment of a query. */
+/** A moment of a query; of one epoch, see `EpochProgress`. */
 export interface QueryProgress {
   readonly name: string
   /** Stable across restarts; none before the query is owned. */
@@ -155,6 +157,6 @@ export const recentProgressOf = (state: QueryState, most: number): ReadonlyArray
     const at = first + i
     // Ends are of now: they say something about the last epoch only.
     const ends = at === epochs.length - 1 ? endsOf(state) : noEnds
-    return epochProgressOf(state, facts, at === 0 ? undefined : epochs[at - 1].ledger, ends)
+    return epochProgressOf(state, facts, ends)
   })
 }

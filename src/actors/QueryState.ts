@@ -52,10 +52,10 @@ export interface EpochFacts {
   readonly to: ReadonlyArray<ReaderRecord>
   readonly ledger: Ledger
   /** The ledger at the epoch before, of this run or of an earlier one. */
-  readonly before?: Ledger | undefined
-  /** Event times of the rows of this epoch. */
-  readonly eventTime?: EventTimeRange | undefined
-  readonly state?: ReadonlyArray<StateFacts> | undefined
+  readonly before: Ledger
+  /** Event times of the rows of this epoch; none when no row had one. */
+  readonly eventTime: EventTimeRange | undefined
+  readonly state: ReadonlyArray<StateFacts>
 }
 
 /** A query between its start and its end. */

@@ -2,9 +2,14 @@
  * The ledger's words (rules L1-L4): what can become of an input row, and the balance of one operator.
  *
  * Counters only grow; `held` is read from the accumulators themselves, never from a counter beside them (L2).
+ *
+ * Two bases: operators and sinks count from the first start of the query, since their counters are in the checkpoint and
+ * go on across restarts and rescales. Edges count from the start of the present attempt: they join instances, of which
+ * another parallelism has others, and each starts empty. So a ledger's edges must not be compared with its operators, nor
+ * subtracted from those of an earlier epoch; that sent = received holds within each.
  */
 
-/** What became of the input rows of one operator since the query started. */
+/** What became of the input rows of one operator since the first start of the query, over all restarts. */
 export interface OperatorBalance {
   readonly operator: string
   /** Present on readers: one balance per partition (L4). */
@@ -29,14 +34,17 @@ export interface OperatorBalance {
   readonly settled: number
 }
 
-/** What one edge carried: rows its sender sent and its receiver received (L3). */
+/**
+ * What one edge carried since the present attempt started (not since the query did): rows its sender sent and its
+ * receiver received up to the barrier (L3).
+ */
 export interface EdgeBalance {
   readonly edge: string
   readonly sent: number
   readonly received: number
 }
 
-/** What a sink did with what it received (L3). */
+/** What a sink did with what it received since the first start of the query, over all restarts (L3). */
 export interface SinkBalance {
   readonly sink: string
   readonly received: number
@@ -44,7 +52,10 @@ export interface SinkBalance {
   readonly dead: number
 }
 
-/** The whole ledger of a query at one epoch. */
+/**
+ * The whole ledger of a query at one epoch, as it stands in the manifest (L4), in progress and in the JSON summary.
+ * `edges` are of the attempt that made the epoch; all else is since the first start of the query.
+ */
 export interface Ledger {
   readonly epoch: number
   readonly operators: ReadonlyArray<OperatorBalance>

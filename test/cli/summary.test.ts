@@ -31,11 +31,13 @@ const partition = (
   more: { readonly idle?: boolean; readonly ended?: boolean } = {}
 ) => ({
   source: "files in",
+  operator: "source files in",
   partition: "0",
   rows: 0,
   watermark,
   idle: false,
   ended: false,
+  lag: { rows: undefined, ms: undefined },
   ...more
 })
 

@@ -33,7 +33,7 @@ describe("M1: real queries in the registry", () => {
         yield* channel.push("0", rows)
         while ((yield* query.lastProgress)?.partitions[0]?.rows !== rows.length) yield* Effect.sleep("20 millis")
         // The end of the partition is looked up once a second.
-        while ((yield* query.progress).partitions[0].lag?.rows !== 0) yield* Effect.sleep("20 millis")
+        while ((yield* query.progress).partitions[0].lag.rows !== 0) yield* Effect.sleep("20 millis")
         const recent = yield* query.recentProgress
         const moment = yield* query.progress
         const text = yield* metricsText(undefined)

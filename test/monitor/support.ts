@@ -9,7 +9,7 @@ import type { ReaderStatus } from "../../src/actors/PartitionReader.ts"
 import type { EpochFacts, QueryState } from "../../src/actors/QueryState.ts"
 import type { QuerySummary } from "../../src/actors/Supervisor.ts"
 import { deadLetterSink } from "../../src/checkpoint/DeadLetters.ts"
-import type { OperatorBalance } from "../../src/model/Ledger.ts"
+import type { Ledger, OperatorBalance } from "../../src/model/Ledger.ts"
 import { position } from "../../src/model/Position.ts"
 import type { AnySink } from "../../src/model/Sink.ts"
 import * as Memory from "../../src/connectors/memory/Memory.ts"
@@ -64,6 +64,16 @@ export const reader = (facts: Partial<ReaderStatus> = {}): ReaderStatus => ({
   ...facts
 })
 
+const ledgerAt = (n: number): Ledger => ({
+  epoch: n,
+  operators: [
+    balance("source orders", { partition: "0", in: 50 * n, forwarded: 49 * n, dead: n }),
+    balance("window-1", { in: 49 * n, contributed: 48 * n, late: n, held: 40 + n, settled: 47 * n - 40 })
+  ],
+  edges: [],
+  sinks: [{ sink: "output", received: 7 * n, written: 7 * n, dead: 0 }]
+})
+
 /** The facts of an epoch, 10 s long, with 50 rows more than the one before. */
 export const epoch = (n: number, facts: Partial<EpochFacts> = {}): EpochFacts => ({
   epoch: n,
@@ -76,15 +86,8 @@ export const epoch = (n: number, facts: Partial<EpochFacts> = {}): EpochFacts =>
   rowsOutOf: { output: 7, dead: 1 },
   from: n === 1 ? [] : [at(n - 1)],
   to: [at(n)],
-  ledger: {
-    epoch: n,
-    operators: [
-      balance("source orders", { partition: "0", in: 50 * n, forwarded: 49 * n, dead: n }),
-      balance("window-1", { in: 49 * n, contributed: 48 * n, late: n, held: 40 + n, settled: 47 * n - 40 })
-    ],
-    edges: [],
-    sinks: [{ sink: "output", received: 7 * n, written: 7 * n, dead: 0 }]
-  },
+  ledger: ledgerAt(n),
+  before: n === 1 ? { epoch: 0, operators: [], edges: [], sinks: [] } : ledgerAt(n - 1),
   eventTime: { count: 50, min: atMs - 9_000, max: atMs, avg: atMs - 4_000 },
   state: [{ operator: "window-1", keys: 12, bytes: 2_048, instances: 3 }],
   ...facts

@@ -46,7 +46,10 @@ export interface QueryOptions<in E = never, out SR = never> {
   readonly checkpoint?: CheckpointOptions
   /** What to do while another process runs the query: wait, to take over when it is gone (the default), or fail (C5a). */
   readonly ifOwned?: "wait" | "fail"
-  /** Takes the query over from this attempt at once, dead or alive (C5a). Fails when it is no longer the latest. */
+  /**
+   * Takes the query over from this attempt at once, dead or alive (C5a). Where another attempt is the latest: taken over
+   * when its process is surely gone, else the query fails with reason `Owned`.
+   */
   readonly takeOver?: number
   /** Begins, where there is no checkpoint yet, with the savepoint of this name (C10): `QUERY/LABEL`, or `LABEL` of its own. */
   readonly savepoint?: string

@@ -23,7 +23,10 @@ export interface TakeOverOptions {
   readonly query: string
   /** With a live owner: wait until it is gone, or fail with reason `Owned`. */
   readonly ifOwned: "wait" | "fail"
-  /** Take over from this attempt at once, dead or alive (`--take-over`). Fails when it is not the latest any more. */
+  /**
+   * Take over from this attempt at once, dead or alive. Where another is the latest: taken over when its process is
+   * surely gone, else fails with reason `Owned`.
+   */
   readonly takeOver: number | undefined
   /** Epochs whose manifests and state stay readable; at least 1. */
   readonly retained: number

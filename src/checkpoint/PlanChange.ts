@@ -68,7 +68,9 @@ const judged = (
   if (!breaks && accepted.has(name))
     return { operator: name, verdict: "accepted" as const, reason, todo: "", acceptable: true }
   const todo = found.todo ?? (breaks ? anewTodo(operator) : acceptTodo(name))
-  return { operator: name, verdict: "refuse" as const, reason, todo, acceptable: !breaks }
+  const isInVain = breaks && accepted.has(name)
+  const why = isInVain ? `${reason} (accepted, but this cannot be: the checkpoint would not fit)` : reason
+  return { operator: name, verdict: "refuse" as const, reason: why, todo, acceptable: !breaks }
 }
 
 /** What the fingerprints of a user's own state say: its version, and from which versions it can be brought up. */
@@ -222,18 +224,38 @@ export const comparePlans = (
   return changes
 }
 
-/** Why a query does not start with these changes, or undefined when it may. `store`: the name of the object store. */
+/** Accepted names that no operator has, with those that there are; empty when all are known. */
+export const unknownAccepted = (accepted: Iterable<string>, names: ReadonlyArray<string>): string => {
+  const unknown = [...accepted].filter((name) => !names.includes(name)).map((name) => JSON.stringify(name))
+  if (unknown.length === 0) return ""
+  const none = unknown.length === 1 ? "is no operator" : "are no operators"
+  return `${unknown.join(", ")} ${none}: there are ${names.join(", ")}`
+}
+
+/**
+ * Why a query does not start with these changes, or undefined when it may. `store`: the name of the object store;
+ * `accepted`: as for `comparePlans`.
+ */
 export const planRefusal = (
   query: string,
   store: string,
-  changes: ReadonlyArray<OperatorChange>
+  changes: ReadonlyArray<OperatorChange>,
+  accepted: ReadonlySet<string> = new Set()
 ): QueryError | undefined => {
   const refused = changes.filter(({ verdict }) => verdict === "refuse")
   if (refused.length === 0) return undefined
   const { operator, reason } = refused.find(({ acceptable }) => !acceptable) ?? refused[0]
   const others = refused.length === 1 ? "" : `; and ${refused.length - 1} more of its operators differ`
-  const place = `checkpoint ${store.replace(/^files /, "")}/${query}`
-  const message = `${place} is of another plan: ${operator} ${reason}${others}. Run "tidemark plan" to see the choices`
+  const folder = store.startsWith("files ") ? store.slice("files ".length) : undefined
+  const place = `checkpoint ${folder ?? store}/queries/${query}`
+  const names = changes.map((change) => change.operator)
+  const unknown = unknownAccepted(accepted, names)
+  const vain = unknown === "" ? "" : `. Of what acceptPlanChanges names, ${unknown}`
+  const choices =
+    folder === undefined
+      ? "Take the change back, or accept what may be accepted by its operator's name (acceptPlanChanges)"
+      : `To see the choices: tidemark plan FILE --checkpoint ${quoted(folder)}`
+  const message = `${place} is of another plan: ${operator} ${reason}${others}${vain}. ${choices}`
   return new QueryError({ reason: "PlanChanged", query, message })
 }
 

@@ -16,7 +16,7 @@ import { LiveAttempts } from "./LiveAttempts.ts"
 import { verdictOf } from "./findBase.ts"
 import type { Manifest } from "./Manifest.ts"
 import { HostProcess, type Owner } from "./Owner.ts"
-import { attemptText, ownedBy, storeFailed } from "./refusals.ts"
+import { attemptText, ownedBy, runsHere, storeFailed } from "./refusals.ts"
 
 /** For whom the turn is awaited; see `TakeOverOptions`. */
 export interface TurnOptions {
@@ -83,19 +83,12 @@ const lifeOf = (owner: Owner): Effect.Effect<Life> =>
     return (yield* facts.isGone(owner)) ? "gone" : "unknown"
   })
 
-const runsHere = (query: string): QueryError =>
-  ownedBy(query, "already runs in this process: give one of the two another name")
-
 const isAlive = (query: string, latest: Manifest | undefined): QueryError => {
-  if (latest === undefined)
-    return ownedBy(query, "is being taken over by another process. Wait for it with --if-owned wait")
-  return ownedBy(
-    query,
-    `is run by ${attemptText(latest)}, which is alive. Stop it, wait until it is gone with --if-owned wait, or take over from it with --take-over=${latest.attempt}`
-  )
+  if (latest === undefined) return ownedBy(query, "is being taken over by another process", "changing", undefined)
+  return ownedBy(query, `is run by ${attemptText(latest)}, which is alive`, "alive", latest.attempt)
 }
 
-/** `--take-over`: no waiting, but only from the attempt that was named. */
+/** Told to take over: no waiting, but only from the attempt that was named, or from nobody that lives. */
 const forced = (o: TurnOptions, attempt: number): Effect.Effect<Turn, QueryError> =>
   Effect.gen(function* () {
     const look = yield* Effect.mapError(lookAt(o.objects, o.query), (e) =>
@@ -110,10 +103,7 @@ const forced = (o: TurnOptions, attempt: number): Effect.Effect<Turn, QueryError
     const unknown = look.highest === 0 ? "nobody runs it yet" : "whose its newest manifest is cannot be read"
     const is = latest === undefined ? unknown : `its latest is ${attemptText(latest)}`
     return yield* Effect.fail(
-      ownedBy(
-        o.query,
-        `cannot be taken over from attempt ${attempt}: ${is}. --take-over names one attempt and works once`
-      )
+      ownedBy(o.query, `cannot be taken over from attempt ${attempt}: ${is}`, "misnamed", latest?.attempt)
     )
   })
 

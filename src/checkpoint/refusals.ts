@@ -27,6 +27,27 @@ export const fencedBy = (query: string, own: number, winner: string): QueryError
     message: `query ${query} was taken over by ${winner}; attempt ${own} is over and commits nothing more. Let the other one run, or stop it and start this one again`
   })
 
-/** Another process runs the query, and this one was not to wait (C5a). */
-export const ownedBy = (query: string, message: string): QueryError =>
-  new QueryError({ reason: "Owned", query, message: `query ${query} ${message}` })
+/** A query of that name runs in this process already (C5a). */
+export const runsHere = (query: string): QueryError => {
+  const message = `query ${query} already runs in this process: give one of the two another name`
+  return new QueryError({ reason: "Owned", query, message })
+}
+
+const choices = {
+  alive: (attempt: number | undefined) =>
+    `Stop it, wait until it is gone (ifOwned: "wait"), or take over from it (takeOver: ${attempt})`,
+  changing: () => 'Wait for it (ifOwned: "wait")',
+  misnamed: () => "takeOver names one attempt and works once"
+}
+
+/** Another process runs the query, and this one was not to wait (C5a). The facts are for front-ends with other words. */
+export const ownedBy = (
+  query: string,
+  what: string,
+  choice: keyof typeof choices,
+  attempt: number | undefined
+): QueryError => {
+  const fact = `query ${query} ${what}`
+  const message = `${fact}. ${choices[choice](attempt)}`
+  return new QueryError({ reason: "Owned", query, message, owned: { fact, attempt, choice } })
+}

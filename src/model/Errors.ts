@@ -62,11 +62,23 @@ export type QueryErrorReason =
   | "InputEnded" // rows came after the input had ended and its windows were closed (T11)
   | "MemoryBudget" // state outgrew its budget (A7)
 
+/** Who has a query, and what there is to choose. */
+export interface OwnedFacts {
+  /** A sentence about the query without advice. */
+  readonly fact: string
+  /** The latest attempt, where it can be read. */
+  readonly attempt: number | undefined
+  /** `alive`: wait until it is gone, or take over from it. `changing`: wait. `misnamed`: not the attempt to take over from. */
+  readonly choice: "alive" | "changing" | "misnamed"
+}
+
 /** The engine's own failure. `reason` is for programs, `message` for people. */
 export class QueryError extends Data.TaggedError("QueryError")<{
   readonly reason: QueryErrorReason
   readonly query: string
   readonly message: string
   readonly problems?: ReadonlyArray<OptionProblem>
+  /** Of reason `Owned`: for front-ends that name the choices in words of their own. */
+  readonly owned?: OwnedFacts
   readonly cause?: unknown
 }> {}

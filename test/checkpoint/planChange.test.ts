@@ -54,7 +54,7 @@ describe("C8: what people read", () => {
     const error = refusal([base(), windowed(Window.tumbling("10 minutes"))])
     expect(error?.reason).toBe("PlanChanged")
     expect(error?.message).toBe(
-      'checkpoint ./.tidemark/transactions is of another plan: window-1 was written with tumbling 5 minutes; this plan says tumbling 10 minutes: results would mix both. Run "tidemark plan" to see the choices'
+      "checkpoint ./.tidemark/queries/transactions is of another plan: window-1 was written with tumbling 5 minutes; this plan says tumbling 10 minutes: results would mix both. To see the choices: tidemark plan FILE --checkpoint ./.tidemark"
     )
   })
 
@@ -63,6 +63,15 @@ describe("C8: what people read", () => {
     expect(error?.message).toMatch(
       /: window-1 was .* says sessions with a gap of 90 seconds: .*; and 1 more of its operators differ/
     )
+  })
+
+  it("the error says what was accepted in vain, and which names there are", () => {
+    const accepted = new Set(["window-1", "nosuch"])
+    const changes = compared([base(), windowed(Window.tumbling("10 minutes"))], [...accepted])
+    const { message } = planRefusal("q", "memory", changes, accepted) ?? { message: "" }
+    expect(message).toContain("would mix both (accepted, but this cannot be: the checkpoint would not fit). ")
+    expect(message).toMatch(/acceptPlanChanges names, "nosuch" is no operator: there are source .*, window-1/)
+    expect(message).not.toContain("tidemark plan")
   })
 
   it("nothing is refused where nothing changed, or all of it was accepted", () => {

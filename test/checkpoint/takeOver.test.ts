@@ -64,7 +64,7 @@ describe("C5a: a live owner", () => {
       const second = yield* coming(objects, { pid: 2 }, { ifOwned: "fail" })
       yield* seconds(2)
       expect(second.outcome()).toBe(
-        "Owned: query q is run by attempt 1 (host web-1, pid 1), which is alive. Stop it, wait until it is gone with --if-owned wait, or take over from it with --take-over=1"
+        'Owned: query q is run by attempt 1 (host web-1, pid 1), which is alive. Stop it, wait until it is gone (ifOwned: "wait"), or take over from it (takeOver: 1)'
       )
     })
   )
@@ -265,7 +265,7 @@ describe("C5a: --take-over", () => {
       const third = yield* coming(objects, { pid: 3 }, { takeOver: 1 })
       yield* Effect.yieldNow
       expect(third.outcome()).toBe(
-        "Owned: query q cannot be taken over from attempt 1: its latest is attempt 5 (host web-1, pid 2). --take-over names one attempt and works once"
+        "Owned: query q cannot be taken over from attempt 1: its latest is attempt 5 (host web-1, pid 2). takeOver names one attempt and works once"
       )
       const fourth = yield* coming(make(), { pid: 4 }, { takeOver: 1 })
       expect(fourth.outcome()).toMatch(/^Owned: .*nobody runs it yet/)

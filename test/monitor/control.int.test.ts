@@ -164,7 +164,7 @@ describe("the control socket", () => {
     const server = Net.createServer(() => undefined)
     await new Promise<void>((done) => server.listen(path, done))
     const { queries, silent } = await Effect.runPromise(findQueries([root]))
-    expect([queries, silent]).toEqual([[], [`the process of ${path} does not answer`]])
+    expect([queries, silent]).toEqual([[], [`the process behind ${path} did not answer within 2 s`]])
     expect(existsSync(path)).toBe(true)
     server.close()
   })

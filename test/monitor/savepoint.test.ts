@@ -25,7 +25,7 @@ const started = Effect.gen(function* () {
   const pipeline = EventStream.from(input.source).pipe(EventStream.to(Memory.sink<Row>()))
   const handle = yield* Query.start(pipeline, { name: "q", trigger: Trigger.every("1 millis") })
   yield* input.push("0", [{ a: 1 }])
-  yield* until(() => factsOf(handle).ledger.epoch > 0)
+  yield* until(() => factsOf(handle).phase === "running" && factsOf(handle).ledger.epoch > 0)
   return handle
 })
 

@@ -221,7 +221,7 @@ describe("T12: the laws hold for partitions that appear, whose start is a fact o
       fc.asyncProperty(job, fc.array(event, { maxLength: 25 }), setting, async (any, events, how) => {
         const partitions = partitionsOf(any)
         if (partitions.length === 0) return
-        const { maxFutureSkew: _, dedupe: __, chained: ___, ...rest } = any
+        const { maxFutureSkew: _, dedupe: __, chained: ___, early: ____, ...rest } = any
         const j: Job = { ...rest, before: [], sources: [partitions.map((rows) => ({ rows }))] }
         const facts = watch()
         const { run, watermark, appeared } = await Effect.runPromise(playDynamic(partitions, j, events, how))

@@ -94,7 +94,7 @@ export const makeAttempt = (
       for (const partition of partitions) if (!built.isRead(node, partition)) built.addReader(node, source, partition)
       // Barriers need a way through: a source without partitions is one that has ended, or waits for its first (T12).
       if (!built.readers.some((reader) => reader.node === node))
-        built.addReader(node, withoutRows(source, built.firstOf(node)), nonePartition)
+        built.addReader(node, withoutRows(source, built.firstOf(node)), nonePartition, true)
     }
     const fork = (effect: Effect.Effect<unknown, unknown, Scope.Scope>) =>
       FiberSet.run(fibers, Effect.scoped(effect), { propagateInterruption: true })
@@ -104,9 +104,13 @@ export const makeAttempt = (
     const discover = (node: SourceNode, source: ReadySource): Effect.Effect<never, unknown> =>
       Effect.gen(function* () {
         for (;;) {
-          const known = new Set(built.readers.filter((r) => r.node === node).map((r) => r.reader.status.partition))
-          known.delete(nonePartition)
-          for (const partition of yield* source.partitions(known)) {
+          const known = built.partitionsOf(node)
+          const partitions = yield* source.partitions(known)
+          const twice = partitions.find((p, i) => known.has(p) || partitions.indexOf(p) !== i)
+          if (twice !== undefined) return yield* Effect.fail(namedTwice(source, [twice, twice]))
+          // A source that waits for nothing does not keep the others from their turn.
+          if (partitions.length === 0) yield* Effect.sleep(Duration.millis(Limits.idleCheckMs))
+          for (const partition of partitions) {
             const joined = yield* Latch.make(false)
             const join = Effect.suspend(() =>
               Effect.asVoid(Effect.andThen(startReader(built.addReader(node, source, partition)), joined.open))
@@ -122,7 +126,10 @@ export const makeAttempt = (
       for (const stage of built.stages.values()) for (const instance of stage) yield* fork(instance.run)
       for (const { reader } of built.readers) yield* startReader(reader)
       yield* fork(every(o.epochIntervalMs, () => Queue.offer(mailbox, { tag: "due" })))
-      yield* fork(every(Limits.idleCheckMs, () => Effect.andThen(built.tick, o.watch(built.status))))
+      const look = Queue.offer(mailbox, { tag: "look" })
+      yield* fork(
+        every(Limits.idleCheckMs, () => Effect.andThen(Effect.andThen(built.tick, o.watch(built.status)), look))
+      )
       yield* fork(Effect.andThen(o.drain, Effect.andThen(Queue.offer(mailbox, { tag: "drain" }), Effect.never)))
       for (const node of o.topology.sources) {
         const isDynamic = node.source.features.dynamicPartitions && !o.untilAvailable
@@ -132,6 +139,9 @@ export const makeAttempt = (
         query: o.query,
         mailbox,
         readers: built.controls,
+        onBudget: (budget) => {
+          built.budget = budget
+        },
         tasks: built.tasks,
         sinks: o.topology.sinks,
         takeActivity: () => built.takeActivity(),

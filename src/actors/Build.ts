@@ -6,9 +6,10 @@ import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import { QueryError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
+import { noLane } from "../model/RowChunk.ts"
 import type { AnySink } from "../model/Sink.ts"
 import { hashKey, type KeyTuple, receiverOf } from "../streams/KeyDictionary.ts"
-import type { EventTimeNode, SourceNode } from "../streams/Plan.ts"
+import type { EventTimeNode, PlanNode, SourceNode } from "../streams/Plan.ts"
 import type { AttemptOptions, AttemptStatus } from "./Attempt.ts"
 import { wireChain, type ChainContext } from "./Chain.ts"
 import type { CoordinatorEvent } from "./Coordinator.ts"
@@ -39,20 +40,25 @@ export class Build {
   readonly #names: LaneNames
   readonly #report: (report: Report) => Effect.Effect<void>
   readonly #readerStatus: Array<ReaderStatus> = []
-  readonly #budget: EpochBudget
+  readonly #byLane = new Map<number, { readonly node: SourceNode; readonly reader: PartitionReader }>()
+  /** The lane of the next partition that no checkpoint knows. */
+  #nextLane: number
+  /** What the readers of the present epoch share; partitions that join take part in it. */
+  budget: EpochBudget
   readonly #completed: () => Effect.Effect<void>
   #active = false
 
   constructor(o: AttemptOptions, mailbox: Queue.Queue<CoordinatorEvent>, budget: EpochBudget) {
     this.#o = o
-    this.#budget = budget
+    this.#nextLane = 1 + Math.max(-1, ...(o.recovered?.readers ?? []).map((record) => record.lane))
+    this.budget = budget
     this.#completed = () => Effect.asVoid(Queue.offer(mailbox, { tag: "completed" }))
     this.#report = (report) => Effect.asVoid(Queue.offer(mailbox, { tag: "report", report }))
     this.#names = {
-      source: (lane) => this.#readerStatus[lane]?.source ?? "unknown",
-      partition: (lane) => this.#readerStatus[lane]?.partition ?? "unknown",
+      source: (lane) => this.#byLane.get(lane)?.reader.status.source ?? "unknown",
+      partition: (lane) => this.#byLane.get(lane)?.reader.status.partition ?? "unknown",
       failed: (lane, ordinal) => {
-        const failed = this.readers[lane]
+        const failed = this.#byLane.get(lane)
         if (failed === undefined) return
         const { partition } = failed.reader.status
         this.status.failedRow = { source: o.topology.nameOf(failed.node), partition, ordinal }
@@ -172,35 +178,47 @@ export class Build {
     }
   }
 
-  isRead(node: SourceNode, partition: string): boolean {
-    return this.readers.some(({ node: of, reader }) => of === node && reader.status.partition === partition)
+  /** The partitions of a source that are read. */
+  partitionsOf(node: SourceNode): ReadonlySet<string> {
+    const mine = [...this.#byLane.values()].filter((r) => r.node === node)
+    return new Set(mine.map((r) => r.reader.status.partition))
   }
 
-  addReader(node: SourceNode, source: ReadySource, partition: string): PartitionReader {
+  isRead(node: SourceNode, partition: string): boolean {
+    return this.partitionsOf(node).has(partition)
+  }
+
+  /**
+   * Adds a partition's reader. A placeholder stands for a source that has no partitions: it has no rows, and neither a
+   * lane nor a record of its own.
+   */
+  addReader(node: SourceNode, source: ReadySource, partition: string, isPlaceholder = false): PartitionReader {
     const { topology, chunkRows, recovered, untilAvailable, poison } = this.#o
     const name = topology.nameOf(node)
     const task = this.#task(`${name}/${partition}`, partition)
     const record = recovered?.readers.find((r) => r.operator === name && r.partition === partition)
+    const lane = isPlaceholder ? noLane : (record?.lane ?? this.#nextLane++)
     const reader = new PartitionReader(task, {
       node,
       source,
       name,
       partition,
-      lane: this.#readerStatus.length,
+      lane,
+      isPlaceholder,
       chunkRows,
       report: this.#report,
       active: () => {
         this.#active = true
       },
       restored: record === undefined ? undefined : { record, counters: recovered?.readerCounters(name, partition) },
-      budget: this.#budget,
+      budget: this.budget,
       onlyAvailable: untilAvailable ? { completed: this.#completed } : undefined,
       poison: poison?.rowsOf(name, partition) ?? noPoison,
-      refusesRows:
-        recovered?.hasEnded === true && topology.keyed.length > 0 ? () => inputEnded(this.#o.query, name) : undefined
+      refusesRows: this.#leadsToEnded(node) ? () => inputEnded(this.#o.query, name) : undefined
     })
     this.#readerStatus.push(reader.status)
     this.readers.push({ node, reader })
+    if (!isPlaceholder) this.#byLane.set(lane, { node, reader })
     this.controls.push(reader.control)
     const dead: AnySink | undefined = source.deadLetters
     const stage = dead === undefined ? topology.dead : topology.stageOf(dead)
@@ -226,6 +244,18 @@ export class Build {
     })
     reader.wire(chain, branches)
     return reader
+  }
+
+  /** Whether rows of a source come to an operator whose windows its input's end has closed (T11). */
+  #leadsToEnded(node: SourceNode): boolean {
+    const { recovered, topology } = this.#o
+    if (recovered === undefined || recovered.ended.size === 0) return false
+    const seen = new Set<PlanNode>([node])
+    for (const at of seen) {
+      if (recovered.ended.has(topology.nameOf(at))) return true
+      for (const next of topology.consumers.get(at) ?? []) if (next.kind !== "sink") seen.add(next)
+    }
+    return false
   }
 
   #lanesOf(node: EventTimeNode): Lanes {

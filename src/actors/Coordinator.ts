@@ -2,12 +2,12 @@
  * Drives the epochs of one attempt: when the next one is due, which partitions join, when the attempt has ended. What an
  * epoch consists of is in `Epoch.ts`.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Edge } from "./Edge.ts"
 import { EpochBudget } from "./EpochBudget.ts"
 import { Epochs, type EpochsOptions } from "./Epoch.ts"
+import { monotonicMs } from "./monotonic.ts"
 import type { Report } from "./Task.ts"
 import type { SinkStage } from "./Topology.ts"
 
@@ -16,6 +16,8 @@ export type CoordinatorEvent =
   | { readonly tag: "report"; readonly report: Report }
   | { readonly tag: "ended"; readonly stage: SinkStage }
   | { readonly tag: "due" }
+  /** Time has passed: what had to wait is looked at again. */
+  | { readonly tag: "look" }
   /** The budget of the epoch is spent: the next one starts at once (A5). */
   | { readonly tag: "spent" }
   /** A reader has read all that was available when it began. */
@@ -37,6 +39,8 @@ export interface CoordinatorOptions extends EpochsOptions {
   readonly takeActivity: () => boolean
   /** Rows that an epoch may read; Infinity for no bound. */
   readonly epochRowsMax: number
+  /** Told what the readers may read from now on. */
+  readonly onBudget: (budget: EpochBudget) => void
   /** Everything in one epoch: none before the last. */
   readonly onlyOneEpoch: boolean
 }
@@ -67,6 +71,7 @@ export const coordinate = (o: CoordinatorOptions): Effect.Effect<Ended, unknown>
       o.takeActivity()
       const budget = budgetOf(o.epochRowsMax, o.mailbox)
       spent = false
+      o.onBudget(budget)
       for (const reader of o.readers) yield* reader.offer({ tag: "barrier", epoch: epochs.next, budget })
       const reports = new Map<string, Report>()
       while (reports.size < o.tasks.size) {
@@ -90,14 +95,17 @@ export const coordinate = (o: CoordinatorOptions): Effect.Effect<Ended, unknown>
       }
       // New partitions join between epochs, when no barrier is on its way (T12).
       while (waiting.length > 0) yield* waiting.shift() as Effect.Effect<void>
-      if (spent) {
+      // A checkpoint that was given up is tried again when its time has come, whatever else asks for an epoch (C9).
+      const isWaiting = o.state.givenUp > 0 && (yield* monotonicMs) < epochs.notBeforeMs
+      if (spent && !isWaiting) {
         yield* epochs.run(align)
         continue
       }
       const event = yield* Queue.take(o.mailbox)
-      if (event.tag === "due") {
-        const isDue = !o.onlyOneEpoch && epochs.notBeforeMs <= (yield* Clock.currentTimeMillis)
-        if (isDue && o.takeActivity()) yield* epochs.run(align)
+      if (event.tag === "look" || event.tag === "due") {
+        if (epochs.notBeforeMs > (yield* monotonicMs)) continue
+        const isDue = event.tag === "due" && !o.onlyOneEpoch
+        if (o.state.givenUp > 0 || (isDue && o.takeActivity())) yield* epochs.run(align)
       } else note(event)
     }
   })

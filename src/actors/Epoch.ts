@@ -21,6 +21,7 @@ import type { SnapshotValue } from "../model/Snapshot.ts"
 import { textOf } from "../model/Text.ts"
 import { noteEpoch, type Moments } from "./EpochFacts.ts"
 import { LogNames } from "./LogNames.ts"
+import { monotonicMs, monotonicNow } from "./monotonic.ts"
 import type { QueryState } from "./QueryState.ts"
 import type { Report } from "./Task.ts"
 import type { SinkStage } from "./Topology.ts"
@@ -60,7 +61,7 @@ export const ledgerOf = (epoch: number, reports: Iterable<Pick<Report, "operator
 export class Epochs {
   /** Number of the manifest to come, and so of the epoch. */
   next: number
-  /** Before then none is due: a checkpoint has just been made, or given up. */
+  /** Before then, in monotonic time, none is due: a checkpoint has just been made, or given up. */
   notBeforeMs = -Infinity
   readonly #o: EpochsOptions
   #readers: ReadonlyArray<ReaderRecord>
@@ -80,8 +81,7 @@ export class Epochs {
   runLast(align: Align, ended: "exhausted" | "drained"): Effect.Effect<void, unknown> {
     return Effect.gen({ self: this }, function* () {
       while (!(yield* this.#epoch(align, ended))) {
-        const now = yield* Clock.currentTimeMillis
-        yield* Effect.sleep(Duration.millis(Math.max(0, this.notBeforeMs - now)))
+        yield* Effect.sleep(Duration.millis(Math.max(0, this.notBeforeMs - (yield* monotonicMs))))
       }
     })
   }
@@ -99,9 +99,10 @@ export class Epochs {
       const { state, ownership, query, sinks } = this.#o
       state.underway = this.next
       const clock = yield* Clock.Clock
-      const began = clock.currentTimeMillisUnsafe()
+      const atMs = clock.currentTimeMillisUnsafe()
+      const began = monotonicNow(clock)
       const reports = yield* align
-      const aligned = clock.currentTimeMillisUnsafe()
+      const aligned = monotonicNow(clock)
       const ledger = ledgerOf(this.next, reports)
       yield* checkLedger(query, ledger)
       const written = yield* this.#writeState(reports, aligned - began)
@@ -109,13 +110,14 @@ export class Epochs {
         yield* this.#giveUp(written)
         return false
       }
-      const stateAt = clock.currentTimeMillisUnsafe()
+      const stateAt = monotonicNow(clock)
       const record = yield* this.#recordOf(reports, ledger, ended)
       const manifest = yield* ownership.publish(record, written)
-      const publishedAt = clock.currentTimeMillisUnsafe()
-      yield* commitAll(query, sinks, record.prepared)
-      const committedAt = clock.currentTimeMillisUnsafe()
-      const moments: Moments = { began, aligned, stateAt, publishedAt, committedAt }
+      const publishedAt = monotonicNow(clock)
+      yield* commitAll(state, sinks, record.prepared)
+      const committedAt = monotonicNow(clock)
+      const nowMs = clock.currentTimeMillisUnsafe()
+      const moments: Moments = { atMs, nowMs, began, aligned, stateAt, publishedAt, committedAt }
       noteEpoch(state, manifest, reports, this.#readers, moments)
       this.#done(manifest, committedAt - aligned, committedAt)
       yield* Effect.catchIf(
@@ -144,7 +146,7 @@ export class Epochs {
     return Effect.gen({ self: this }, function* () {
       const { query, sinks, plan, parallelism } = this.#o
       const prepared = new Map<string, Prepared>()
-      const readers: Array<NonNullable<Report["reader"]>> = []
+      const readers: Array<ReaderRecord> = []
       for (const report of reports) {
         if (report.prepared !== undefined) prepared.set(report.prepared.writer, report.prepared)
         if (report.reader !== undefined) readers.push(report.reader)
@@ -154,7 +156,7 @@ export class Epochs {
       return {
         epoch: this.next,
         prepared: sinks.map((stage) => prepared.get(stage.name) as Prepared),
-        readers: readers.sort((a, b) => a.lane - b.lane).map(({ record }) => record),
+        readers: readers.sort((a, b) => a.lane - b.lane),
         ledger,
         plan,
         parallelism,
@@ -186,7 +188,7 @@ export class Epochs {
       state.givenUp++
       state.givenUpWhy = why
       const pauseMs = Math.min(Limits.checkpointRetryMaxMs, Limits.checkpointRetryMinMs * 2 ** (state.givenUp - 1))
-      this.notBeforeMs = (yield* Clock.currentTimeMillis) + pauseMs
+      this.notBeforeMs = (yield* monotonicMs) + pauseMs
       const message = `query ${query}: the checkpoint of epoch ${this.next} was given up: ${why}`
       if (state.givenUp >= failuresMax) {
         const fix = `${state.givenUp} in a row; mend the checkpoint store, and start again`
@@ -219,9 +221,29 @@ const checkLedger = (query: string, ledger: Ledger): Effect.Effect<void, QueryEr
 
 /**
  * Commits what every sink prepared; safe to repeat (C2). An interruption does not tear a commit that has begun, nor wait
- * for one that never ends: it is left behind.
+ * for one that never ends: it is left behind, and the next commit of the query waits for it first, for a while.
  */
 export const commitAll = (
+  state: QueryState,
+  sinks: ReadonlyArray<SinkStage>,
+  prepared: ReadonlyArray<Prepared>
+): Effect.Effect<void, unknown> =>
+  Effect.gen(function* () {
+    const before = state.committing
+    if (before !== undefined) {
+      const over = yield* Effect.timeoutOption(Fiber.await(before), Duration.millis(Limits.commitPatienceMs))
+      if (Option.isNone(over))
+        yield* Effect.logWarning(
+          `query ${state.name}: a commit that was cut off still runs; the next one begins beside it`
+        )
+    }
+    const fiber = yield* Effect.forkDetach(commitEach(state.name, sinks, prepared))
+    state.committing = fiber
+    yield* Fiber.join(fiber)
+    state.committing = undefined
+  })
+
+const commitEach = (
   query: string,
   sinks: ReadonlyArray<SinkStage>,
   prepared: ReadonlyArray<Prepared>
@@ -232,8 +254,7 @@ export const commitAll = (
     const sending = failpoint(`sink[${i}].commit.sent`, sinks[i].sink.commit(mine))
     return Effect.andThen(sending, failpoint(`sink[${i}].commit.replied`, Effect.void))
   }
-  const all = Effect.forEach(prepared, commit, { discard: true })
-  return Effect.flatMap(Effect.forkDetach(all), Fiber.join)
+  return Effect.forEach(prepared, commit, { discard: true })
 }
 
 const unprepared = (query: string, stage: SinkStage): SinkError =>

@@ -7,8 +7,11 @@ import { stateFactsOf } from "./EpochProgress.ts"
 import type { QueryState } from "./QueryState.ts"
 import type { Report } from "./Task.ts"
 
-/** When the steps of an epoch were done, ms since the epoch. */
+/** When the steps of an epoch were done, in monotonic ms unless said otherwise. */
 export interface Moments {
+  /** The barrier and the last commit by the wall clock. */
+  readonly atMs: number
+  readonly nowMs: number
   readonly began: number
   readonly aligned: number
   readonly stateAt: number
@@ -40,8 +43,8 @@ export const noteEpoch = (
   const last = state.epochs.at(-1)
   state.epochs.push({
     epoch: manifest.epoch,
-    atMs: m.began,
-    sinceLastMs: m.began - (last?.atMs ?? state.startedMs),
+    atMs: m.atMs,
+    sinceLastMs: Math.max(0, m.atMs - (last?.atMs ?? state.startedMs)),
     times: {
       alignment: m.aligned - m.began,
       pause: reports.reduce((most, r) => Math.max(most, r.pauseMs), 0),
@@ -63,5 +66,5 @@ export const noteEpoch = (
   })
   if (state.epochs.length > Limits.epochsRemembered) state.epochs.shift()
   state.ledger = ledger
-  state.checkpointAtMs = m.committedAt
+  state.checkpointAtMs = m.nowMs
 }

@@ -42,6 +42,8 @@ export interface ReaderOptions {
   readonly partition: string
   /** Number of the partition in the query: its place in the total order. */
   readonly lane: number
+  /** Stands for a source that has no partitions: without rows, and without a record in the checkpoint. */
+  readonly isPlaceholder: boolean
   readonly chunkRows: number
   readonly report: (report: Report) => Effect.Effect<void>
   /** Called after each chunk, so that epochs come only when something happened. */
@@ -71,7 +73,7 @@ export interface ReaderStatus extends LagFacts {
   position: Position | undefined
 }
 
-/** Stands for a source that has no partitions yet; `(none)` in progress, and nothing in a checkpoint. */
+/** What a source without partitions shows in progress. */
 export const nonePartition = "(none)"
 
 /** The actor of one partition. */
@@ -138,7 +140,7 @@ export class PartitionReader {
     const cursor = yield* Scope.provide(source.open(partition, from), this.#opened)
     if (this.#o.onlyAvailable !== undefined && source.features.endPosition)
       this.#available = Option.getOrUndefined(yield* cursor.end)
-    this.#time.start()
+    this.#time.start(this.#clock)
     this.status.watermark = this.#time.watermark
     yield* this.task.flush
     if (source.features.endPosition) yield* Effect.forkScoped(watchEnd(cursor, this.status))
@@ -167,6 +169,7 @@ export class PartitionReader {
           break
         case "barrier":
           yield* this.#barrier(message)
+          if (this.#available !== undefined && this.#available === this.status.position) yield* this.#complete(puller)
           break
         case "drain":
           yield* this.#drain(puller)
@@ -198,7 +201,10 @@ export class PartitionReader {
     // No longer waited for, but its watermark stays: what the next run reads is not late for that.
     this.#time.setIdle(true)
     // What was pulled beyond the end is read again by the next run.
-    if (this.#o.source.features.replayable) while (this.#pulled.poll() !== undefined);
+    if (this.#o.source.features.replayable) {
+      this.#kept = undefined
+      while (this.#pulled.poll() !== undefined);
+    }
     return Effect.andThen(this.#drain(puller), this.#o.onlyAvailable?.completed() ?? Effect.void)
   }
 
@@ -249,26 +255,26 @@ export class PartitionReader {
     if (this.#o.refusesRows !== undefined && chunk.length > 0) return Effect.fail(this.#o.refusesRows())
     return this.task.step(
       () => {
-        if (chunk.length > 0) (this.#chain as Chain).head.push(this.#withoutPoison(this.#rows(chunk), counters))
+        if (chunk.length > 0) (this.#chain as Chain).head.push(this.#rows(chunk, counters))
       },
       () => this.#processed(chunk)
     )
   }
 
-  /** Sets rows aside that have failed attempts again and again. */
-  #withoutPoison(chunk: RowChunk, counters: Counters): RowChunk {
+  /** Sets rows aside that have failed attempts again and again; the indices of the others, undefined for all. */
+  #withoutPoison(chunk: RowChunk, counters: Counters): Int32Array | undefined {
     const { poison, name } = this.#o
-    if (poison.size === 0) return chunk
-    const kept = new Int32Array(chunk.length)
-    let n = 0
+    if (poison.size === 0) return undefined
+    const kept: Array<number> = []
     for (let i = 0; i < chunk.length; i++) {
       const why = poison.get(this.#counted + i)
-      if (why === undefined) kept[n++] = i
+      if (why === undefined) kept.push(i)
       else this.task.buryRow(name, chunk, i, "user-code", why)
     }
-    counters.forwarded -= chunk.length - n
-    counters.dead += chunk.length - n
-    return n === chunk.length ? chunk : chunk.pick(kept, n)
+    if (kept.length === chunk.length) return undefined
+    counters.forwarded -= chunk.length - kept.length
+    counters.dead += chunk.length - kept.length
+    return Int32Array.from(kept)
   }
 
   #processed(chunk: SourceChunk<unknown>): Effect.Effect<void> | undefined {
@@ -286,25 +292,19 @@ export class PartitionReader {
   }
 
   /** The source's chunk as the engine's, with the user's `select` of row and metadata applied. */
-  #rows(chunk: SourceChunk<unknown>): RowChunk {
+  #rows(chunk: SourceChunk<unknown>, counters: Counters): RowChunk {
     const order = { lane: this.#o.lane, first: this.#counted }
-    const select = this.#o.node.select
-    const plain = new RowChunk(
-      chunk.length,
-      chunk.rows,
-      chunk.columns,
-      order,
-      chunk.bytes,
-      undefined,
-      undefined,
-      chunk.appendTimes
-    )
+    const { select } = this.#o.node
+    const { length, rows, columns, bytes, appendTimes } = chunk
+    const whole = new RowChunk(length, rows, columns, order, bytes, undefined, undefined, appendTimes)
+    const kept = this.#withoutPoison(whole, counters)
+    const plain = kept === undefined ? whole : whole.pick(kept, kept.length)
     if (select === undefined) return plain
-    const rows = plain.rows
-    const out = new Array<unknown>(chunk.length)
+    const values = plain.rows
+    const out = new Array<unknown>(plain.length)
     let i = 0
     try {
-      for (; i < out.length; i++) out[i] = select(rows[i], chunk.meta?.(i))
+      for (; i < out.length; i++) out[i] = select(values[i], chunk.meta?.(kept === undefined ? i : kept[i]))
     } catch (cause) {
       throw new OperatorFailure(this.#o.name, plain, i, cause)
     }
@@ -325,7 +325,7 @@ export class PartitionReader {
     return Effect.gen({ self: this }, function* () {
       // C1: each edge carries its sender's watermark before the barrier.
       yield* this.task.flush
-      const { name, partition, lane } = this.#o
+      const { name, partition, isPlaceholder } = this.#o
       const { value, pauseMs } = snapshotting(this.#clock, () => this.task.snapshotCounters())
       yield* this.#o.report({
         task: this.task.name,
@@ -333,7 +333,7 @@ export class PartitionReader {
         operators: this.task.balances(),
         edges: [],
         eventTime: this.#time.takeEventTimes(),
-        ...(partition === nonePartition ? {} : { reader: { lane, record: this.#record() } }),
+        ...(isPlaceholder ? {} : { reader: this.#record() }),
         state: { key: stateKeys.reader(name, partition), value },
         pauseMs
       })
@@ -344,9 +344,9 @@ export class PartitionReader {
   }
 
   #record(): ReaderRecord {
-    const { name, partition } = this.#o
+    const { name, partition, lane } = this.#o
     const { position } = this.status
-    return { operator: name, partition, position, rows: this.#counted, watermarks: this.#time.watermarks() }
+    return { operator: name, partition, lane, position, rows: this.#counted, watermarks: this.#time.watermarks() }
   }
 
   #takeKept(): Data<Pulled> | undefined {

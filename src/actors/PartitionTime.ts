@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { type EventTimeRange, mergeRanges } from "../streams/EventTimeStats.ts"
 import type { WatermarkGenerator } from "../streams/Watermark.ts"
 import type { Lanes } from "./Lanes.ts"
+import { monotonicNow } from "./monotonic.ts"
 
 /** A timed branch of a reader: its generator and its lane among the readers of the same stream. */
 export interface TimedBranch {
@@ -22,7 +23,7 @@ export interface TimedBranch {
 
 /** What the reader knows and its time does not. */
 export interface ReaderView {
-  /** When the pull that is waiting now began; undefined while none waits, or rows wait to be processed. */
+  /** When the pull that is waiting now began, in monotonic ms; undefined while none waits, or rows wait to be processed. */
   readonly waitingSince: () => number | undefined
   /** Everything that exists has been read, as far as the source can know. */
   readonly atEnd: Effect.Effect<boolean, unknown>
@@ -42,9 +43,19 @@ export class PartitionTime {
     return this.branches.at(-1)?.generator.watermark ?? -Infinity
   }
 
-  /** Where a partition that appears later starts (T12). */
-  start(): void {
+  /** The wall clock and the time that only passes, when reading began. */
+  #began = { wallMs: 0, monotonicMs: 0 }
+
+  /** Where a partition that appears later, or goes on from a checkpoint, starts (T12). */
+  start(clock: Clock.Clock): void {
+    this.#began = { wallMs: clock.currentTimeMillisUnsafe(), monotonicMs: monotonicNow(clock) }
     for (const b of this.branches) b.generator.raise(b.lanes.watermarkOf(b.lane))
+  }
+
+  /** The wall clock, as far as time has passed since: one that is set forth for a moment makes no row late (T7). */
+  #nowMs(clock: Clock.Clock): number {
+    const passedMs = monotonicNow(clock) - this.#began.monotonicMs
+    return Math.min(clock.currentTimeMillisUnsafe(), Math.floor(this.#began.wallMs + passedMs))
   }
 
   /** W_p of each branch that has one, for a checkpoint (T2: "none yet" is its absence). */
@@ -97,17 +108,19 @@ export class PartitionTime {
     return Effect.gen({ self: this }, function* () {
       const asked = view.waitingSince()
       if (asked === undefined) return false
-      const now = yield* Clock.currentTimeMillis
+      const clock = yield* Clock.Clock
+      const silentMs = monotonicNow(clock) - asked
       let rose = false
       for (const b of this.branches) {
-        if (now - asked < b.idleAfterMs) continue
+        if (silentMs < b.idleAfterMs) continue
         const wasIdle = this.idle
         // Rows that came while the end was looked up are not late for that.
         if (!wasIdle && !((yield* view.atEnd) && view.waitingSince() === asked)) break
         this.idle = true
         b.lanes.setIdle(b.lane, true)
         const others = b.lanes.activeMinimum()
-        const raised = others ?? (b.followClockBehindMs === undefined ? -Infinity : now - b.followClockBehindMs)
+        const raised =
+          others ?? (b.followClockBehindMs === undefined ? -Infinity : this.#nowMs(clock) - b.followClockBehindMs)
         if (raised <= b.generator.watermark) continue
         // At the end some time ago is not at the end now: what has come since may not have reached us.
         if (wasIdle && !((yield* view.atEnd) && view.waitingSince() === asked)) {

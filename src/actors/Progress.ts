@@ -4,13 +4,12 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { ReaderRecord } from "../checkpoint/Manifest.ts"
 import type { Ledger } from "../model/Ledger.ts"
 import { guaranteeOf, type QueryGuarantee } from "../streams/Guarantee.ts"
 import { type EndPositions, type EpochProgress, epochProgressOf } from "./EpochProgress.ts"
 import { type Lag, lagOf } from "./Lag.ts"
 import type { ReaderStatus } from "./PartitionReader.ts"
-import type { QueryPhase, QueryState } from "./QueryState.ts"
+import type { Continued, QueryPhase, QueryState } from "./QueryState.ts"
 
 /** One partition being read. */
 export interface PartitionProgress {
@@ -54,8 +53,8 @@ export interface QueryProgress {
   readonly phase: QueryPhase
   /** Number of the takeover of the present attempt; 0 before the first. */
   readonly attempt: number
-  /** The epoch that this run went on from, and where each partition stood; none when it began anew. */
-  readonly continued: { readonly epoch: number; readonly readers: ReadonlyArray<ReaderRecord> } | undefined
+  /** The epoch that this run went on from; none when it began anew. */
+  readonly continued: Continued | undefined
   readonly guarantee: QueryGuarantee
   /** The last epoch committed; 0 before the first. */
   readonly epoch: number

@@ -12,6 +12,7 @@ import type { PartitionCursor, SourceChunk } from "../model/Source.ts"
 import type { Edge } from "./Edge.ts"
 import { pullThrew } from "./Guard.ts"
 import { Data, type Sized } from "./Message.ts"
+import { monotonicNow } from "./monotonic.ts"
 import type { ReadySource } from "./Topology.ts"
 
 /** Turns of the scheduler that a drain gives a pull before it takes it to be waiting. */
@@ -32,7 +33,7 @@ export class Pulled implements Sized {
 /** Pulls one cursor into an edge. */
 export class Puller {
   readonly pulled: Edge
-  /** When the pull that is waiting now began; undefined while no pull waits. */
+  /** When the pull that is waiting now began, in monotonic ms; undefined while no pull waits. */
   askedAt: number | undefined
   readonly #source: ReadySource
   readonly #partition: string
@@ -52,7 +53,7 @@ export class Puller {
     const demand = { rows: this.#rows, bytes: Limits.chunkBytesTarget }
     const pulling = Effect.gen({ self: this }, function* () {
       while (!this.#isStopped) {
-        this.askedAt = clock.currentTimeMillisUnsafe()
+        this.askedAt = monotonicNow(clock)
         const chunk = yield* cursor.pull(demand)
         this.askedAt = undefined
         const wrong = wrongChunk(chunk)

@@ -1,5 +1,6 @@
 /** The live facts of a query, written by its supervisor and coordinator, read by progress, metrics and the registry. */
 import type { Ledger } from "../model/Ledger.ts"
+import type * as Fiber from "effect/Fiber"
 import type { ReaderRecord } from "../checkpoint/Manifest.ts"
 import type { EventTimeRange } from "../streams/EventTimeStats.ts"
 import type { AttemptStatus } from "./Attempt.ts"
@@ -58,6 +59,13 @@ export interface EpochFacts {
   readonly state: ReadonlyArray<StateFacts>
 }
 
+/** An epoch that a run went on from: where each partition stood, and what had been counted. */
+export interface Continued {
+  readonly epoch: number
+  readonly readers: ReadonlyArray<ReaderRecord>
+  readonly ledger: Ledger
+}
+
 /** A query between its start and its end. */
 export interface QueryState {
   readonly name: string
@@ -70,8 +78,8 @@ export interface QueryState {
   readonly startedMs: number
   /** Number of the takeover of the present attempt; 0 before the first. */
   attempt: number
-  /** The epoch that the first attempt of this run went on from, and whether there was one. */
-  continued: { readonly epoch: number; readonly readers: ReadonlyArray<ReaderRecord> } | undefined
+  /** What the first attempt of this run went on from, and whether there was anything. */
+  continued: Continued | undefined
   /** Present while an attempt runs. */
   status: AttemptStatus | undefined
   ledger: Ledger
@@ -85,6 +93,8 @@ export interface QueryState {
   /** Checkpoints given up since the last good one (C9), and why the last was. */
   givenUp: number
   givenUpWhy: string | undefined
+  /** The commit under way, or one that was left behind by an attempt that was cut off. */
+  committing: Fiber.Fiber<void, unknown> | undefined
   /** When the last epoch was durable, ms since the epoch; undefined before the first of this run. */
   checkpointAtMs: number | undefined
 }

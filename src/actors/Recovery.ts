@@ -39,7 +39,7 @@ export const recover = (
     const { accepted } = settings
     const check = (base: Manifest): Effect.Effect<void, QueryError> => {
       if (base.state === undefined) return Effect.void
-      const refused = planRefusal(query, o.objects.name, comparePlans(base.plan, o.plan, { accepted }))
+      const refused = planRefusal(query, o.objects.name, comparePlans(base.plan, o.plan, { accepted }), accepted)
       return refused === undefined ? Effect.void : Effect.fail(refused)
     }
     if (state.attempt === 0) {
@@ -66,9 +66,14 @@ export const recover = (
     state.attempt = ownership.attempt
     state.id = ownership.queryId
     const { base } = ownership
+    if (base.state !== undefined) {
+      // Known from here on, so that a recovery that fails says what it was of.
+      state.continued ??= { epoch: base.epoch, readers: base.readers, ledger: base.ledger }
+      if (state.ledger.epoch < base.epoch) state.ledger = base.ledger
+    }
     yield* check(base)
     // What was prepared before the crash is committed first, by whoever comes (C2).
-    yield* commitAll(query, topology.sinks, yield* pendingUnder(query, base, o.plan))
+    yield* commitAll(state, topology.sinks, yield* pendingUnder(query, base, o.plan))
     for (const { sink, name } of topology.sinks) {
       const keep = base.prepared.find((prepared) => prepared.writer === name)
       const { attempt, queryId } = ownership
@@ -78,7 +83,5 @@ export const recover = (
     yield* ownership.sweep
     if (base.state === undefined) return { ownership, recovered: undefined }
     const states = yield* ownership.readState
-    state.continued ??= { epoch: base.epoch, readers: base.readers }
-    if (state.ledger.epoch < base.epoch) state.ledger = base.ledger
     return { ownership, recovered: new Recovered(base, states) }
   })

@@ -27,6 +27,7 @@ import { makeAttempt } from "./Attempt.ts"
 import type { Ended } from "./Coordinator.ts"
 import { budgetBytes, watchMemory } from "./MemoryBudget.ts"
 import { LogNames } from "./LogNames.ts"
+import { monotonicMs } from "./monotonic.ts"
 import { PoisonRows } from "./Poison.ts"
 import { type QueryOptions, type QuerySettings, settingsOf } from "./QueryOptions.ts"
 import type { QueryState } from "./QueryState.ts"
@@ -104,6 +105,7 @@ const stateOf = (name: string, topology: Topology): Effect.Effect<QueryState> =>
       underway: undefined,
       givenUp: 0,
       givenUpWhy: undefined,
+      committing: undefined,
       checkpointAtMs: undefined
     } satisfies QueryState
   })
@@ -162,8 +164,9 @@ export const supervise = (
         return ended
       })
     )
-    const toTheEnd = Effect.flatMap(restarting(attempt, drained, options, settings, state, poison), (ended) =>
-      unsaved === undefined ? Effect.succeed(ended) : Effect.failCause(unsaved)
+    const toTheEnd = Effect.flatMap(
+      restarting(attempt, drained, () => Deferred.isDoneUnsafe(draining), options, settings, state, poison),
+      (ended) => (unsaved === undefined ? Effect.succeed(ended) : Effect.failCause(unsaved))
     )
     const ending = Effect.onExit(toTheEnd, (exit) =>
       Effect.sync(() => {
@@ -190,6 +193,7 @@ const failureText = (cause: Cause.Cause<unknown>): string =>
 const restarting = (
   attempt: Effect.Effect<Ended, unknown>,
   draining: Effect.Effect<void>,
+  isDraining: () => boolean,
   options: QueryOptions<never, unknown>,
   settings: QuerySettings,
   state: QueryState,
@@ -202,21 +206,25 @@ const restarting = (
     let step = yield* Schedule.toStep(schedule)
     let since = state.ledger.epoch
     for (;;) {
+      // What the last attempt failed on is not what this one does.
+      if (state.status !== undefined) state.status.failedRow = undefined
       const exit = yield* Effect.exit(attempt)
       if (exit._tag === "Success") return exit.value
+      // A drain that fails has failed: what its last epoch did not commit is for the next run.
+      if (isDraining()) return yield* Effect.failCause(exit.cause)
       const error = Cause.findErrorOption(exit.cause)
       // Interruptions and defects of tidemark are not for a schedule to mend.
       if (Option.isNone(error)) return yield* Effect.failCause(exit.cause)
       if (error.value instanceof QueryError && finalReasons.has(error.value.reason))
         return yield* Effect.failCause(exit.cause)
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* monotonicMs
       while (times.length > 0 && now - times[0] > settings.restartsWithinMs) times.shift()
       times.push(now)
       if (times.length > settings.restartsMax) return yield* Effect.failCause(exit.cause)
       // An attempt that brought the query on is not counted with those before it.
       if (state.ledger.epoch > since) step = yield* Schedule.toStep(schedule)
       since = state.ledger.epoch
-      const next = yield* Effect.exit(step(now, error.value))
+      const next = yield* Effect.exit(step(yield* Clock.currentTimeMillis, error.value))
       if (next._tag === "Failure") return yield* Effect.failCause(exit.cause)
       state.restarts++
       state.phase = "restarting"

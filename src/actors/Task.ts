@@ -19,6 +19,7 @@ import type { EventTimeRange } from "../streams/EventTimeStats.ts"
 import { AggregateFault } from "../streams/UserCode.ts"
 import { letterOfRow } from "./DeadLetterOf.ts"
 import type { Message, Sized } from "./Message.ts"
+import { monotonicNow } from "./monotonic.ts"
 import { type HasWatermark, type OutEdge, Outbox } from "./OutEdge.ts"
 
 /** What a task tells the coordinator when a barrier has passed it. */
@@ -30,8 +31,8 @@ export interface Report {
   readonly edges: ReadonlyArray<EdgeBalance>
   readonly sink?: SinkBalance
   readonly prepared?: Prepared
-  /** Readers: where the epoch ends in their partition (rule C1), and their lane, which orders them. */
-  readonly reader?: { readonly lane: number; readonly record: ReaderRecord }
+  /** Readers: where the epoch ends in their partition (rule C1). */
+  readonly reader?: ReaderRecord
   /** What the task holds at the barrier, under the name that finds it again: see `TaskState.ts`. */
   readonly state: { readonly key: string; readonly value: SnapshotValue }
   /** Readers: event times of the rows since the barrier before. */
@@ -53,9 +54,9 @@ export const snapshotting = (
   clock: Clock.Clock,
   copy: () => SnapshotValue
 ): { readonly value: SnapshotValue; readonly pauseMs: number } => {
-  const started = clock.currentTimeNanosUnsafe()
+  const started = monotonicNow(clock)
   const value = copy()
-  return { value, pauseMs: Number(clock.currentTimeNanosUnsafe() - started) / 1e6 }
+  return { value, pauseMs: monotonicNow(clock) - started }
 }
 
 /** An effect that a synchronous step left to be run before the step is done. */

@@ -6,10 +6,12 @@ import type { Manifest, ReaderRecord } from "../checkpoint/Manifest.ts"
 import type { TaskStates } from "../checkpoint/Chain.ts"
 import type { SnapshotValue } from "../model/Snapshot.ts"
 
+const operatorPrefix = "operator "
+
 /** Names of task states. Operators and partitions may be called anything, so parts are told apart as JSON. */
 export const stateKeys = {
   reader: (operator: string, partition: string): string => `reader ${JSON.stringify([operator, partition])}`,
-  operator: (operator: string, instance: number): string => `operator ${JSON.stringify([operator, instance])}`,
+  operator: (operator: string, instance: number): string => `${operatorPrefix}${JSON.stringify([operator, instance])}`,
   sink: (writer: string): string => `sink ${JSON.stringify([writer])}`
 } as const
 
@@ -36,16 +38,17 @@ export interface SinkState {
 /** What an attempt goes on from. */
 export class Recovered {
   readonly readers: ReadonlyArray<ReaderRecord>
-  /** The input had been read to its end, and its windows were closed (T11). */
-  readonly hasEnded: boolean
+  /** Operators whose input had ended, and which have let out everything that waited for it (T11). */
+  readonly ended: ReadonlySet<string>
   readonly #states: TaskStates
   readonly #parallelism: number
 
   constructor(base: Manifest, states: TaskStates) {
     this.readers = base.readers
-    this.hasEnded = [...states].some(
-      ([key, state]) => key.startsWith("operator ") && (state as unknown as OperatorState).ended
+    const ended = [...states].filter(
+      ([key, state]) => key.startsWith(operatorPrefix) && (state as unknown as OperatorState).ended
     )
+    this.ended = new Set(ended.map(([key]) => (JSON.parse(key.slice(operatorPrefix.length)) as [string, number])[0]))
     this.#states = states
     this.#parallelism = base.parallelism
   }

@@ -17,6 +17,8 @@ export interface ReaderRecord {
   /** Name of the source operator. */
   readonly operator: string
   readonly partition: string
+  /** Its number among the partitions of the query: its place in the order that ties are broken by (A1). */
+  readonly lane: number
   /** Where to read on; none: nothing was read yet. */
   readonly position: string | undefined
   /** Rows handed to the operators so far: the ordinal of the next one. */

@@ -41,6 +41,7 @@ const plainOf = (m: Manifest): unknown => ({
   readers: m.readers.map((r) => ({
     operator: r.operator,
     partition: r.partition,
+    lane: r.lane,
     ...(r.position === undefined ? {} : { position: r.position }),
     rows: r.rows,
     watermarks: r.watermarks
@@ -91,6 +92,7 @@ const preparedAt = (at: At): Prepared => ({
 const readerAt = (at: At): ReaderRecord => ({
   operator: textAt(field(at, "operator")),
   partition: textAt(field(at, "partition")),
+  lane: countAt(field(at, "lane")),
   position: optionalAt(field(at, "position"), textAt),
   rows: countAt(field(at, "rows")),
   watermarks: recordAt(field(at, "watermarks"), numberAt)

@@ -64,6 +64,8 @@ export const Limits = {
   /** A checkpoint that was given up is tried again after the first, and after twice as long each time up to the second. */
   checkpointRetryMinMs: 1_000,
   checkpointRetryMaxMs: 30_000,
+  /** How long a commit waits for one that an attempt that was cut off has left behind. */
+  commitPatienceMs: 10_000,
   /** Checkpoints given up in a row after which the attempt ends, to begin again from the last good one (rule C9). */
   checkpointFailuresMax: 10,
   /** How often the owner of a query renews its heartbeat (rule C5a). */

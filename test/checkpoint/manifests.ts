@@ -19,7 +19,7 @@ export const record = (epoch: number, over: Partial<EpochRecord> = {}): EpochRec
   epoch,
   prepared: [{ query: "q", writer: "results", epoch, data: { files: [`part-${epoch}.jsonl`] } }],
   readers: [
-    { operator: "source", partition: "0", position: `{"offset":${epoch}}`, rows: epoch * 10, watermarks: { t: epoch } }
+    { operator: "source", partition: "0", lane: 0, position: `{"offset":${epoch}}`, rows: epoch * 10, watermarks: { t: epoch } }
   ],
   ledger: { epoch, operators: [], edges: [], sinks: [] },
   plan: { operators: [] },
@@ -49,6 +49,7 @@ export const fullManifest: Manifest = {
     {
       operator: "source",
       partition: "\ud800 lone",
+      lane: 1,
       position: undefined,
       rows: 0,
       watermarks: JSON.parse('{"__proto__":-0.0,"constructor":-62135596800001}')

@@ -118,7 +118,7 @@ describe("M1: progress of an epoch", () => {
   })
 
   it("has no watermark before every partition has one, and none of rows without event time", () => {
-    const silent = { operator: "source orders", partition: "1", position: undefined, rows: 0, watermarks: {} }
+    const silent = { operator: "source orders", partition: "1", lane: 1, position: undefined, rows: 0, watermarks: {} }
     const facts = epoch(1, { to: [...epoch(1).to, silent], eventTime: undefined })
     expect(epochProgressOf(stateOf("q"), facts, new Map()).eventTime).toEqual({})
     const ended = epoch(1, { to: [{ ...silent, watermarks: { "withEventTime-1": Infinity } }], eventTime: undefined })

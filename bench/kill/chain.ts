@@ -73,9 +73,9 @@ const factsOf = ({ number, epoch, ended, attempt, owner, ledger, readers }: Mani
 export const chainOf = (folder: string): Chain | undefined => {
   const copies = manifests(folder, "copy")
   let copy = copies.next()
-  let newest: Manifest | undefined
+  let newest = copy.done === true ? undefined : copy.value
   for (const primary of manifests(folder, "primary")) {
-    newest ??= primary
+    if (newest === undefined || newest.number < primary.number) newest = primary
     while (copy.done !== true && copy.value.number > primary.number) copy = copies.next()
     if (copy.done === true || copy.value.number !== primary.number) continue
     return { ...factsOf(primary), newest: factsOf(newest) }

@@ -12,69 +12,22 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { ReaderRecord } from "../checkpoint/Manifest.ts"
-import type { QueryError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import type { Position } from "../model/Position.ts"
-import { RowChunk } from "../model/RowChunk.ts"
-import type { SnapshotValue } from "../model/Snapshot.ts"
 import type { PartitionCursor, SourceChunk } from "../model/Source.ts"
 import type { Counters } from "../streams/Counters.ts"
-import type { SourceNode } from "../streams/Plan.ts"
-import { OperatorFailure } from "../streams/Stateless.ts"
 import { takeBadInput } from "./BadInput.ts"
 import type { Chain } from "./Chain.ts"
 import { Inbox, type Edge } from "./Edge.ts"
 import type { EpochBudget } from "./EpochBudget.ts"
-import { type LagFacts, watchEnd } from "./Lag.ts"
+import { engineRows } from "./engineRows.ts"
+import { watchEnd } from "./Lag.ts"
 import { PartitionTime, type TimedBranch } from "./PartitionTime.ts"
 import { type Pulled, Puller } from "./Puller.ts"
 import type { Barrier, Data, Message, Sized } from "./Message.ts"
-import { type Report, snapshotting, type Task } from "./Task.ts"
+import type { ReaderOptions, ReaderStatus } from "./ReaderOptions.ts"
+import { snapshotting, type Task } from "./Task.ts"
 import { stateKeys } from "./TaskState.ts"
-import type { ReadySource } from "./Topology.ts"
-
-/** What one reader is given. */
-export interface ReaderOptions {
-  readonly node: SourceNode
-  readonly source: ReadySource
-  /** Operator name in the ledger. */
-  readonly name: string
-  readonly partition: string
-  /** Number of the partition in the query: its place in the total order. */
-  readonly lane: number
-  /** Stands for a source that has no partitions: without rows, and without a record in the checkpoint. */
-  readonly isPlaceholder: boolean
-  readonly chunkRows: number
-  readonly report: (report: Report) => Effect.Effect<void>
-  /** Called after each chunk, so that epochs come only when something happened. */
-  readonly active: () => void
-  /** Where it goes on from a checkpoint; undefined: the partition is new. */
-  readonly restored: { readonly record: ReaderRecord; readonly counters: SnapshotValue | undefined } | undefined
-  /** What the first epoch may read. */
-  readonly budget: EpochBudget
-  /** Stops, without an End, where the partition ended when it was opened (T11); then calls `completed`. */
-  readonly onlyAvailable: { readonly completed: () => Effect.Effect<void> } | undefined
-  /** Ordinals of rows that have failed attempts again and again: set aside as dead letters. */
-  readonly poison: ReadonlyMap<number, string>
-  /** Why rows may not come any more: the input ended in the checkpoint, and its windows were closed. */
-  readonly refusesRows: (() => QueryError) | undefined
-}
-
-/** Live facts for progress. */
-export interface ReaderStatus extends LagFacts {
-  readonly source: string
-  /** Name of the source operator in the ledger. */
-  readonly operator: string
-  readonly partition: string
-  rows: number
-  watermark: number
-  idle: boolean
-  ended: boolean
-  position: Position | undefined
-}
-
-/** What a source without partitions shows in progress. */
-export const nonePartition = "(none)"
 
 /** The actor of one partition. */
 export class PartitionReader {
@@ -255,26 +208,10 @@ export class PartitionReader {
     if (this.#o.refusesRows !== undefined && chunk.length > 0) return Effect.fail(this.#o.refusesRows())
     return this.task.step(
       () => {
-        if (chunk.length > 0) (this.#chain as Chain).head.push(this.#rows(chunk, counters))
+        if (chunk.length > 0) (this.#chain as Chain).head.push(engineRows(this.task, this.#o, chunk, first, counters))
       },
       () => this.#processed(chunk)
     )
-  }
-
-  /** Sets rows aside that have failed attempts again and again; the indices of the others, undefined for all. */
-  #withoutPoison(chunk: RowChunk, counters: Counters): Int32Array | undefined {
-    const { poison, name } = this.#o
-    if (poison.size === 0) return undefined
-    const kept: Array<number> = []
-    for (let i = 0; i < chunk.length; i++) {
-      const why = poison.get(this.#counted + i)
-      if (why === undefined) kept.push(i)
-      else this.task.buryRow(name, chunk, i, "user-code", why)
-    }
-    if (kept.length === chunk.length) return undefined
-    counters.forwarded -= chunk.length - kept.length
-    counters.dead += chunk.length - kept.length
-    return Int32Array.from(kept)
   }
 
   #processed(chunk: SourceChunk<unknown>): Effect.Effect<void> | undefined {
@@ -289,26 +226,6 @@ export class PartitionReader {
     if (this.#time.pauseIfAhead(() => this.#drained || this.#kept !== undefined || this.inbox.release(this.#pulled)))
       this.#pulled.held = true
     return this.task.flushNow()
-  }
-
-  /** The source's chunk as the engine's, with the user's `select` of row and metadata applied. */
-  #rows(chunk: SourceChunk<unknown>, counters: Counters): RowChunk {
-    const order = { lane: this.#o.lane, first: this.#counted }
-    const { select } = this.#o.node
-    const { length, rows, columns, bytes, appendTimes } = chunk
-    const whole = new RowChunk(length, rows, columns, order, bytes, undefined, undefined, appendTimes)
-    const kept = this.#withoutPoison(whole, counters)
-    const plain = kept === undefined ? whole : whole.pick(kept, kept.length)
-    if (select === undefined) return plain
-    const values = plain.rows
-    const out = new Array<unknown>(plain.length)
-    let i = 0
-    try {
-      for (; i < out.length; i++) out[i] = select(values[i], chunk.meta?.(kept === undefined ? i : kept[i]))
-    } catch (cause) {
-      throw new OperatorFailure(this.#o.name, plain, i, cause)
-    }
-    return plain.withRows(out)
   }
 
   #ends(): Effect.Effect<void> {

@@ -8,7 +8,7 @@ import type { Ledger } from "../model/Ledger.ts"
 import { guaranteeOf, type QueryGuarantee } from "../streams/Guarantee.ts"
 import { type EndPositions, type EpochProgress, epochProgressOf } from "./EpochProgress.ts"
 import { type Lag, lagOf } from "./Lag.ts"
-import type { ReaderStatus } from "./PartitionReader.ts"
+import type { ReaderStatus } from "./ReaderOptions.ts"
 import type { Continued, QueryPhase, QueryState } from "./QueryState.ts"
 
 /** One partition being read. */

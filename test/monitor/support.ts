@@ -96,6 +96,7 @@ export const epoch = (n: number, facts: Partial<EpochFacts> = {}): EpochFacts =>
 const at = (n: number) => ({
   operator: "source orders",
   partition: "0",
+  lane: 0,
   position: String(50 * n),
   rows: 50 * n,
   watermarks: { "withEventTime-1": atMs + n * 10_000 - 1_000 }
@@ -128,6 +129,7 @@ export const stateOf = (name: string, facts: Partial<QueryState> = {}): QuerySta
     ledger: epochs.at(-1)?.ledger ?? { epoch: 0, operators: [], edges: [], sinks: [] },
     restarts: 1,
     underway: undefined,
+    committing: undefined,
     lastFailure: undefined,
     epochs,
     givenUp: 0,

@@ -8,7 +8,9 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type Address, parseAddress } from "../monitor/Address.ts"
+import { Limits } from "../model/Limits.ts"
 import { durationFlag } from "./durationFlag.ts"
+import { accept, checkpoint, indented, jobFile, json, verbose, wholeNumber } from "./flags.ts"
 import { offlineCommands } from "./offlineCommands.ts"
 import { queriesCommand } from "./queriesCommand.ts"
 
@@ -18,48 +20,34 @@ const addressOf = (text: string): Address => {
   return address
 }
 
-const indented = (lines: ReadonlyArray<string>): string => lines.join("\n  ")
-
 const exitCodes = [
   "Exit codes:",
   "  0    the input was read to its end, or the run was stopped and everything in flight was finished",
   "  1    a query failed, the job could not be loaded or started, or a stop took longer than allowed",
   "  2    wrong usage of the command line",
-  "  3    another process has taken the query over, and runs it",
+  "  3    another process runs the query: it has taken it over, or --if-owned fail was said",
   "  130  ended by a second signal, or by a first one while nothing ran yet"
 ]
 
 const run = Command.make(
   "run",
   {
-    file: Argument.String("FILE").pipe(
-      Argument.withDescription("a .ts, .mts, .js or .mjs file that exports a job by default")
-    ),
+    file: jobFile,
     for: durationFlag("for").pipe(
       Flag.withDescription('stop after this time, as by Ctrl-C: 30s, 10m, "2 hours"'),
       Flag.optional
     ),
-    checkpoint: Flag.String("checkpoint").pipe(
-      Flag.withMetavar("DIR"),
-      Flag.withDescription("where the queries keep what must outlast them, dead letters too; default ./.tidemark"),
-      Flag.withDefault("./.tidemark")
-    ),
+    checkpoint,
     drainTimeout: durationFlag("drain-timeout").pipe(
       Flag.withDescription("how long a stop may take; default: what the job says, else 30s"),
       Flag.optional
     ),
-    accept: Flag.String("accept").pipe(
-      Flag.withMetavar("OPERATOR"),
-      Flag.withDescription(
-        "a change of plan that is meant, by the operator's name (tidemark plan); as often as needed"
-      ),
-      Flag.atLeast(0)
-    ),
+    accept,
     ifOwned: Flag.Literals("if-owned", ["wait", "fail"]).pipe(
-      Flag.withDescription("while another process runs the query: wait to take over (the default), or fail"),
+      Flag.withDescription("while another process runs the query: wait to take over (the default), or exit with 3"),
       Flag.optional
     ),
-    takeOver: Flag.Int("take-over").pipe(
+    takeOver: wholeNumber("take-over", 1).pipe(
       Flag.withMetavar("ATTEMPT"),
       Flag.withDescription(
         "take over from this attempt at once, dead or alive; messages about an owner name its number"
@@ -71,11 +59,12 @@ const run = Command.make(
       Flag.withDescription("begin with this savepoint, where the query has no checkpoint yet"),
       Flag.optional
     ),
-    parallelism: Flag.Int("parallelism").pipe(
+    parallelism: wholeNumber("parallelism", 1, Limits.keyGroups).pipe(
       Flag.withDescription("instances of each keyed operator; may differ from the last run's"),
       Flag.optional
     ),
-    once: Flag.Boolean("once").pipe(
+    availableNow: Flag.Boolean("available-now").pipe(
+      Flag.withAlias("once"),
       Flag.withDescription("read what is there, commit it and exit; open windows stay in the checkpoint"),
       Flag.withDefault(false)
     ),
@@ -84,14 +73,8 @@ const run = Command.make(
       Flag.withDescription("no progress, only the summary"),
       Flag.withDefault(false)
     ),
-    json: Flag.Boolean("json").pipe(
-      Flag.withDescription("instead of the summary, a line of JSON per query on stdout"),
-      Flag.withDefault(false)
-    ),
-    verbose: Flag.Boolean("verbose").pipe(
-      Flag.withDescription("every operator in the ledger, and stacks with errors"),
-      Flag.withDefault(false)
-    ),
+    json: json("instead of the summary, a line of JSON per query on stdout"),
+    verbose: verbose("every operator in the ledger, and stacks with errors"),
     http: Flag.String("http").pipe(
       Flag.withMetavar("ADDRESS"),
       Flag.withDescription("serve /livez, /readyz and /metrics: 127.0.0.1:8080; port 0 takes any"),
@@ -118,7 +101,7 @@ const run = Command.make(
             takeOver: Option.getOrUndefined(options.takeOver),
             savepoint: Option.getOrUndefined(options.savepoint),
             parallelism: Option.getOrUndefined(options.parallelism),
-            once: options.once
+            availableNow: options.availableNow
           },
           quiet: options.quiet,
           json: options.json,
@@ -161,7 +144,7 @@ const generate = Command.make(
       Flag.withDefault("file" as const)
     ),
     out: Flag.String("out").pipe(Flag.withMetavar("DIR"), Flag.withDescription("the folder for the files")),
-    count: Flag.Int("count").pipe(
+    count: wholeNumber("count", 0).pipe(
       Flag.withDescription("events in all, written at once; without it they come at their rate until Ctrl-C"),
       Flag.optional
     ),
@@ -169,7 +152,10 @@ const generate = Command.make(
       Flag.withDescription("events a second, on the clock of the events; default 1000"),
       Flag.withDefault(1000)
     ),
-    partitions: Flag.Int("partitions").pipe(Flag.withDescription("files side by side; default 4"), Flag.withDefault(4)),
+    partitions: wholeNumber("partitions", 1).pipe(
+      Flag.withDescription("files side by side; default 4"),
+      Flag.withDefault(4)
+    ),
     duplicates: share("duplicates", "share of events that repeat an earlier one: 0.001 or 0.1%"),
     late: share("late", "share of events that come too late"),
     poison: share("poison", "share of lines that cannot be decoded"),
@@ -178,7 +164,7 @@ const generate = Command.make(
       Flag.withDescription("an event is written up to this long after it happened; default 0s"),
       Flag.withDefault(0)
     ),
-    seed: Flag.Int("seed").pipe(
+    seed: wholeNumber("seed", -Number.MAX_SAFE_INTEGER).pipe(
       Flag.withDescription("same seed and options, same files; default 1"),
       Flag.withDefault(1)
     ),

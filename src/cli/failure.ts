@@ -6,12 +6,13 @@
 import { missingService } from "../model/MissingService.ts"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
-import { type OptionProblem, QueryError } from "../model/Errors.ts"
+import { inWordsOf } from "./advice.ts"
+import { type OptionProblem, QueryError, type QueryErrorReason } from "../model/Errors.ts"
 import { jsonText } from "../model/Text.ts"
 import { oneLine } from "./words.ts"
 
 /** What the program exits with; `--help` says the same. */
-export const ExitCode = { ok: 0, failed: 1, usage: 2, fenced: 3, interrupted: 130 } as const
+export const ExitCode = { ok: 0, failed: 1, usage: 2, owned: 3, interrupted: 130 } as const
 
 /** The end of a command that did not go well. Without a message everything has been said. */
 export class CliFailure extends Data.TaggedError("CliFailure")<{
@@ -48,10 +49,10 @@ export const describeError = (error: unknown): string => {
   return oneLine(said)
 }
 
-/** Whether a query ended because another process has taken it over (rule C5): there is nothing to mend. */
-export const isFenced = (cause: Cause.Cause<unknown>): boolean => {
+/** Whether a query ended because of this: `Fenced`, another process has taken it over (C5); `Owned`, one runs it (C5a). */
+export const endedFor = (cause: Cause.Cause<unknown>, reason: QueryErrorReason): boolean => {
   const error = cause.reasons.find(Cause.isFailReason)?.error
-  return error instanceof QueryError && error.reason === "Fenced"
+  return error instanceof QueryError && error.reason === reason
 }
 
 /** The problems that an error collected, when it is one that does. */
@@ -72,7 +73,7 @@ const firstOf = (cause: Cause.Cause<unknown>): { readonly error: unknown; readon
 export const describeCause = (cause: Cause.Cause<unknown>, where: string): string => {
   const first = firstOf(cause)
   if (first === undefined) return "it was interrupted"
-  if (!first.isDefect) return describeError(first.error)
+  if (!first.isDefect) return describeError(inWordsOf("run", first.error))
   const service = missingService(first.error)
   if (service !== undefined) {
     return `it needs the service "${oneLine(service)}", which nothing provides: in ${where}, write export default Query.provide(layer)(job) with a layer that makes it`

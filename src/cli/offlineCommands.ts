@@ -4,31 +4,20 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { accept, checkpoint, indented, jobFile, json, verbose, wholeNumber } from "./flags.ts"
 
-const indented = (lines: ReadonlyArray<string>): string => lines.join("\n  ")
-
-const checkpoint = Flag.String("checkpoint").pipe(
-  Flag.withMetavar("DIR"),
-  Flag.withDescription("where the queries keep their checkpoints; default ./.tidemark"),
-  Flag.withDefault("./.tidemark")
-)
-
-const json = Flag.Boolean("json").pipe(Flag.withDescription("lines of JSON instead of text"), Flag.withDefault(false))
+const lines = json("lines of JSON instead of text")
 
 const name = Argument.String("NAME").pipe(Argument.withDescription("a query"))
 
 const plan = Command.make(
   "plan",
   {
-    file: Argument.String("FILE").pipe(Argument.withDescription("a file that exports a job by default, as for run")),
+    file: jobFile,
     checkpoint,
-    accept: Flag.String("accept").pipe(
-      Flag.withMetavar("OPERATOR"),
-      Flag.withDescription("a change that is meant, by the operator's name; as often as needed"),
-      Flag.atLeast(0)
-    ),
-    json,
-    verbose: Flag.Boolean("verbose").pipe(Flag.withDescription("stacks with errors"), Flag.withDefault(false))
+    accept,
+    json: lines,
+    verbose: verbose("stacks with errors")
   },
   (options) =>
     Effect.flatMap(
@@ -61,7 +50,7 @@ const state = Command.make(
   {
     name,
     checkpoint,
-    at: Flag.Int("at").pipe(
+    at: wholeNumber("at", 1).pipe(
       Flag.withMetavar("EPOCH"),
       Flag.withDescription("an epoch that is still kept; default the last"),
       Flag.optional
@@ -72,11 +61,11 @@ const state = Command.make(
       Flag.withDescription("the job of the query: its aggregates say what they hold"),
       Flag.optional
     ),
-    limit: Flag.Int("limit").pipe(
+    limit: wholeNumber("limit", 0).pipe(
       Flag.withDescription("rows of each operator at most; default 20, with --json all"),
       Flag.optional
     ),
-    json
+    json: lines
   },
   (options) =>
     Effect.flatMap(

@@ -20,7 +20,7 @@ export interface OptionsOver {
   readonly savepoint: string | undefined
   readonly parallelism: number | undefined
   /** Reads what is there, and ends (Trigger.availableNow). */
-  readonly once: boolean
+  readonly availableNow: boolean
 }
 
 /** The job with these options over its own, or why it cannot have them. */
@@ -39,7 +39,7 @@ export const withOver = (job: AnyJob, o: OptionsOver): Effect.Effect<AnyJob, Cli
     ...(o.takeOver === undefined ? {} : { takeOver: o.takeOver }),
     ...(o.savepoint === undefined ? {} : { savepoint: o.savepoint }),
     ...(o.parallelism === undefined ? {} : { parallelism: o.parallelism }),
-    ...(o.once ? { trigger: Trigger.availableNow(maxEvents) } : {})
+    ...(o.availableNow ? { trigger: Trigger.availableNow(maxEvents) } : {})
   }
   return Effect.succeed(withOptions(job, over))
 }

@@ -9,7 +9,7 @@ import { settingsOf } from "../actors/QueryOptions.ts"
 import { layOut } from "../actors/Topology.ts"
 import { deadLetterSink } from "../checkpoint/DeadLetters.ts"
 import type { Manifest } from "../checkpoint/Manifest.ts"
-import { comparePlans, type OperatorChange, quoted } from "../checkpoint/PlanChange.ts"
+import { comparePlans, type OperatorChange, quoted, unknownAccepted } from "../checkpoint/PlanChange.ts"
 import { readChain } from "../checkpoint/ReadChain.ts"
 import { store } from "../connectors/files/FileObjectStore.ts"
 import { type OptionProblem, renderProblem } from "../model/Errors.ts"
@@ -18,6 +18,7 @@ import type { PlanFingerprint } from "../model/PlanFingerprint.ts"
 import type { AnySink } from "../model/Sink.ts"
 import { fingerprintOf } from "../streams/Fingerprint.ts"
 import type { QueryPlan } from "../streams/Plan.ts"
+import { runCommand } from "./advice.ts"
 import { type CliFailure, describeError, failed } from "./failure.ts"
 import { Host } from "./Host.ts"
 import { type AnyJob, loadJob } from "./loadJob.ts"
@@ -96,7 +97,7 @@ const planLines = ({ query, from, changes }: PlannedQuery, file: string, checkpo
   lines.push(`  would NOT start: ${many(refused.length, "operator")} refused`)
   const acceptable = refused.filter((change) => change.acceptable).map(({ operator }) => `--accept ${quoted(operator)}`)
   if (acceptable.length === refused.length) {
-    lines.push(`  if all of it is meant: tidemark run ${quoted(file)} ${acceptable.join(" ")}`)
+    lines.push(`  if all of it is meant: ${runCommand(file, checkpoint, acceptable)}`)
   }
   return lines
 }
@@ -110,12 +111,31 @@ const planJson = ({ query, from, changes }: PlannedQuery): string =>
     operators: changes
   })
 
-const planJob = (job: AnyJob, options: PlanOptions): Effect.Effect<ReadonlyArray<PlannedQuery>, CliFailure> => {
+const acceptedIn = (job: AnyJob): ReadonlySet<string> =>
+  settingsOf({ ...job[JobTypeId].options, name: "any" }, []).accepted
+
+const planJob = (
+  job: AnyJob,
+  options: Pick<PlanOptions, "checkpoint" | "accept">
+): Effect.Effect<ReadonlyArray<PlannedQuery>, CliFailure> => {
   const objects = store(options.checkpoint)
-  const own = settingsOf({ ...job[JobTypeId].options, name: "any" }, []).accepted
-  const accepted = new Set([...own, ...options.accept])
+  const accepted = new Set([...acceptedIn(job), ...options.accept])
   return Effect.forEach(job[JobTypeId].queries, ([name, { plan }]) => planQuery(name, plan, objects, accepted))
 }
+
+const operatorsOf = (planned: ReadonlyArray<PlannedQuery>): ReadonlyArray<string> => [
+  ...new Set(planned.flatMap(({ changes }) => changes.map(({ operator }) => oneLine(operator))))
+]
+
+/** A sentence about accepted names that no operator of the job has, before or now; empty when there is none. */
+export const acceptedInVain = (job: AnyJob, checkpoint: string): Effect.Effect<string> =>
+  Effect.map(
+    Effect.orElseSucceed(planJob(job, { checkpoint, accept: [] }), () => []),
+    (planned) => {
+      const unknown = planned.length === 0 ? "" : unknownAccepted(acceptedIn(job), operatorsOf(planned))
+      return unknown === "" ? "" : `--accept and acceptPlanChanges: ${oneLine(unknown)}`
+    }
+  )
 
 /** Reports on the job of a file; fails when a query of it would not start. */
 export const plan = (options: PlanOptions): Effect.Effect<void, CliFailure, Host> =>
@@ -130,8 +150,12 @@ export const plan = (options: PlanOptions): Effect.Effect<void, CliFailure, Host
     const differing = new Set(
       planned.flatMap(({ changes }) => changes).flatMap((c) => (c.acceptable ? [c.operator] : []))
     )
-    for (const name of options.accept.filter((accepted) => !differing.has(accepted))) {
-      host.screen.write(`tidemark: --accept ${quoted(name)}: nothing of that name is to be accepted\n`)
+    const names = operatorsOf(planned)
+    const isKnown = (name: string): boolean => names.includes(oneLine(name))
+    for (const name of options.accept.filter((accepted) => isKnown(accepted) && !differing.has(accepted))) {
+      host.screen.write(`tidemark: warning: --accept ${quoted(name)}: nothing of it is to be accepted\n`)
     }
+    const unknown = unknownAccepted([...acceptedIn(job), ...options.accept], names)
+    if (unknown !== "") host.screen.write(`tidemark: warning: --accept and acceptPlanChanges: ${oneLine(unknown)}\n`)
     if (planned.some(({ changes }) => changes.some(isRefused))) return yield* Effect.fail(failed(""))
   })

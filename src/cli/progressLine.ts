@@ -1,5 +1,6 @@
 /** What the progress of a query reads like: one line, from two looks at it some time apart. */
 import type { QueryProgress } from "../actors/Progress.ts"
+import type { Ledger } from "../model/Ledger.ts"
 import { count, instant, many, span } from "./words.ts"
 
 /** What has been read at which instant: what a rate is computed from. */
@@ -25,13 +26,21 @@ export const makeRateWindow = (startedMs: number): RateWindow => {
   }
 }
 
-/** Rows that came too late, as of the last epoch. */
-export const lateRows = (progress: QueryProgress): number =>
-  progress.ledger.operators.reduce((sum, o) => sum + o.late, 0)
+const lateIn = ({ operators }: Ledger): number => operators.reduce((sum, o) => sum + o.late, 0)
 
-/** Rows kept as dead letters. */
-export const deadRows = (progress: QueryProgress): number =>
-  progress.outputs.reduce((sum, output) => (output.role === "dead" ? sum + output.received : sum), 0)
+/** Rows that came too late in this run, as of its last epoch; once for each operator that they came too late for. */
+export const lateRows = ({ ledger, continued }: QueryProgress): number =>
+  lateIn(ledger) - (continued === undefined ? 0 : lateIn(continued.ledger))
+
+/** Rows kept as dead letters in this run. */
+export const deadRows = ({ outputs, continued }: QueryProgress): number => {
+  const before = new Map(continued?.ledger.sinks.map(({ sink, received }) => [sink, received]))
+  const own = outputs.map(({ name, role, received }) => (role === "dead" ? received - (before.get(name) ?? 0) : 0))
+  return Math.max(
+    0,
+    own.reduce((sum, rows) => sum + rows, 0)
+  )
+}
 
 const liveMs = 24 * 3_600_000
 

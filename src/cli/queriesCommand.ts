@@ -4,6 +4,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { json } from "./flags.ts"
 
 const module = Effect.promise(() => import("./queries.ts"))
 
@@ -11,12 +12,9 @@ const name = Argument.String("NAME").pipe(
   Argument.withDescription("the query's name; its id or run id where several processes run one of that name")
 )
 
-const json = Flag.Boolean("json").pipe(
-  Flag.withDescription("a line of JSON per query instead of a table"),
-  Flag.withDefault(false)
-)
+const jsonList = json("a line of JSON per query instead of a table")
 
-const list = Command.make("list", { json }, (options) =>
+const list = Command.make("list", { json: jsonList }, (options) =>
   Effect.flatMap(module, (queries) => queries.list(options.json))
 ).pipe(Command.withDescription("Lists the queries that run, of all processes of this user."))
 

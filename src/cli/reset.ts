@@ -6,6 +6,7 @@ import { listQueries, readChain } from "../checkpoint/ReadChain.ts"
 import { resetQuery } from "../checkpoint/resetQuery.ts"
 import { store } from "../connectors/files/FileObjectStore.ts"
 import { isObjectName, type ObjectStore } from "../model/ObjectStore.ts"
+import { inWordsOf, resetCommand } from "./advice.ts"
 import { type CliFailure, describeError, ExitCode, failed } from "./failure.ts"
 import { Host } from "./Host.ts"
 import { count, cut, instant, many, oneLine } from "./words.ts"
@@ -75,10 +76,10 @@ export const reset = (options: ResetOptions): Effect.Effect<void, CliFailure, Ho
     if (!options.yes) {
       host.result(`${name}  ${what}`)
       for (const line of remains(manifest)) host.result(`  ${line}`)
-      const again = `nothing was forgotten: say tidemark reset ${name} --yes`
+      const again = `nothing was forgotten: say ${resetCommand(name, checkpoint)}`
       return yield* Effect.fail(failed(again, ExitCode.usage))
     }
-    yield* Effect.mapError(resetQuery(objects, name), (error) => failed(describeError(error)))
+    yield* Effect.mapError(resetQuery(objects, name), (error) => failed(describeError(inWordsOf("reset", error))))
     host.result(`${name}  forgotten: ${what}`)
     for (const line of remains(manifest)) host.result(`  ${line}`)
   })

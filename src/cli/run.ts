@@ -19,7 +19,7 @@ import { renderProblem } from "../model/Errors.ts"
 import { checkpointLayer, deadPlace } from "./checkpoint.ts"
 import { type DeadSamples, makeDeadSamples } from "./DeadSamples.ts"
 import { type Display, makeDisplay } from "./Display.ts"
-import { CliFailure, describeCause, describeFully, ExitCode, failed, isFenced, problemsOf } from "./failure.ts"
+import { CliFailure, describeCause, describeFully, ExitCode, failed, endedFor, problemsOf } from "./failure.ts"
 import { headOf } from "./head.ts"
 import { Host, type HostShape, stopRequested } from "./Host.ts"
 import { type AnyJob, loadJob } from "./loadJob.ts"
@@ -111,7 +111,8 @@ const outcomeOf = (s: Session, handle: Handle): Effect.Effect<Outcome> =>
     const elapsedMs = (yield* Clock.currentTimeMillis) - s.startedMs
     const { name } = handle
     const dead = { place: deadPlace(s.options.checkpoint, name), samples: s.samples.of(name) }
-    const outcome = { name, progress: yield* handle.progress, elapsedMs, dead }
+    const { checkpoint } = s.options
+    const outcome = { name, checkpoint, progress: yield* handle.progress, elapsedMs, dead }
     if (Exit.isSuccess(exit)) return { ...outcome, ended: exit.value.ended, error: undefined }
     if (Cause.hasInterruptsOnly(exit.cause)) {
       const error = `did not finish within ${span(s.drainTimeoutMs)} of being asked to stop (--drain-timeout)`
@@ -121,7 +122,9 @@ const outcomeOf = (s: Session, handle: Handle): Effect.Effect<Outcome> =>
     const error = complain(s, `query ${name} failed`, exit.cause, name)
     const first = yield* Deferred.succeed(s.stop, `query ${name} failed`)
     if (first && s.handles.length > 1) s.voice.say("stopping the other queries of the job")
-    return { ...outcome, ended: "failed", error, fenced: isFenced(exit.cause) }
+    const isFenced = endedFor(exit.cause, "Fenced")
+    const owned = isFenced ? "fenced" : endedFor(exit.cause, "Owned") ? "owned" : undefined
+    return { ...outcome, ended: "failed", error, owned }
   })
 
 /** Starts the queries, and waits for all of them; none when the run was to stop before they had started. */
@@ -230,7 +233,7 @@ const conduct = (s: Session): Effect.Effect<void, CliFailure> =>
     if (exit.value.length === 0) s.voice.say("stopped before a query had started")
     for (const outcome of exit.value) report(s, outcome)
     const bad = exit.value.filter((outcome) => !endedWell(outcome))
-    const code = bad.every(({ fenced }) => fenced === true) ? ExitCode.fenced : ExitCode.failed
+    const code = bad.every(({ owned }) => owned !== undefined) ? ExitCode.owned : ExitCode.failed
     if (bad.length > 0) return yield* Effect.fail(failed("", code))
   })
 
@@ -242,6 +245,7 @@ export const run = (options: RunOptions): Effect.Effect<void, CliFailure, Host> 
     const voice = makeVoice(options.log, host.screen, display, yield* Clock.Clock, options.file)
     const running = Effect.gen(function* () {
       const job = yield* withOver(yield* loadJob(options.file, options.verbose), options.over)
+      const settings = settingsOf({ ...job[JobTypeId].options, name: "any" }, [])
       const session: Session = {
         options,
         host,
@@ -249,11 +253,16 @@ export const run = (options: RunOptions): Effect.Effect<void, CliFailure, Host> 
         voice,
         job,
         samples: makeDeadSamples(),
-        drainTimeoutMs: settingsOf({ ...job[JobTypeId].options, name: "any" }, []).drainTimeoutMs,
+        drainTimeoutMs: settings.drainTimeoutMs,
         startedMs: yield* Clock.currentTimeMillis,
         stop: yield* Deferred.make<string>(),
         handles: [],
         announced: new Set()
+      }
+      if (settings.accepted.size > 0) {
+        const { acceptedInVain } = yield* Effect.promise(() => import("./plan.ts"))
+        const vain = yield* acceptedInVain(job, options.checkpoint)
+        if (vain !== "") voice.say(`warning: ${vain}`, { level: "Warn" })
       }
       host.takeTurns(display.clear, (whole) => (whole ? display.redraw() : undefined))
       yield* conduct(session)

@@ -16,7 +16,7 @@ import type { QueryError } from "../model/Errors.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
 import type { AnySink } from "../model/Sink.ts"
 import { jsonText } from "../model/Text.ts"
-import { type CliFailure, describeError, ExitCode, failed } from "./failure.ts"
+import { type CliFailure, describeError, failed } from "./failure.ts"
 import { Host, type HostShape } from "./Host.ts"
 import { loadJob } from "./loadJob.ts"
 import { checkQuery } from "./reset.ts"
@@ -130,8 +130,6 @@ export const state = (o: StateOptions): Effect.Effect<void, CliFailure, Host> =>
     const host = yield* Host
     const objects = store(o.checkpoint)
     yield* checkQuery(objects, o.name, o.checkpoint)
-    if (o.limit !== undefined && o.limit < 0)
-      return yield* Effect.fail(failed("--limit must be 0 or more", ExitCode.usage))
     const specsOf = yield* specsFrom(o, objects)
     const { manifest, states } = yield* read(objects, o).pipe(
       Effect.retry({ times: readsMax - 1, while: (error) => error._tag === "QueryError" && o.at === undefined }),

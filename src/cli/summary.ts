@@ -1,6 +1,7 @@
 /** What a query leaves on the screen when it ends: how it went, its ledger (rules L1 to L3), its dead letters. */
 import type { QueryProgress } from "../actors/Progress.ts"
 import { addBalances, imbalances, type Ledger, type OperatorBalance, type SinkBalance } from "../model/Ledger.ts"
+import { resetCommand } from "./advice.ts"
 import type { DeadSample } from "./DeadSamples.ts"
 import { count, cut, many, oneLine, span } from "./words.ts"
 
@@ -10,8 +11,10 @@ export interface Outcome {
   readonly ended: "exhausted" | "drained" | "failed" | "timeout"
   /** Why, when it did not end well. */
   readonly error: string | undefined
-  /** It failed because another process has taken it over. */
-  readonly fenced?: boolean
+  /** It failed because another process has taken it over, or runs it. */
+  readonly owned?: "fenced" | "owned" | undefined
+  /** The folder of its checkpoint, as it was said. */
+  readonly checkpoint: string
   readonly progress: QueryProgress
   /** From the start of the queries to its end. */
   readonly elapsedMs: number
@@ -108,18 +111,27 @@ export const headline = ({ ended, progress, elapsedMs, name }: Outcome): string 
   return `${name}  ${how}: ${many(progress.rowsIn, "row")} in ${span(elapsedMs)}${rate}, epoch ${count(epoch)}${from}${restarts}`
 }
 
-const remarks = ({ ended, progress }: Outcome): ReadonlyArray<string> => {
-  const held = progress.ledger.operators.reduce((sum, o) => sum + o.held, 0)
-  if (ended === "drained") {
-    if (progress.epoch === 0) return ["Nothing was read: the next run begins anew."]
-    const open = held > 0 ? ` ${many(held, "row")} ${held === 1 ? "is" : "are"} in state that is kept.` : ""
-    return [`The next run goes on from epoch ${count(progress.epoch)}.${open}`]
+const remarks = ({ name, ended, owned, progress, checkpoint }: Outcome): ReadonlyArray<string> => {
+  const { attempt, continued, epoch, ledger, rowsIn } = progress
+  if (attempt === 0) return ["This run changed nothing."]
+  // Where the query stands by now, only the one that has it knows.
+  if (owned === "fenced") return []
+  const since = continued === undefined || continued.epoch === 0 || rowsIn > 0 ? undefined : continued.epoch
+  if (ended === "exhausted") {
+    if (since === undefined) return []
+    return [`Nothing new to read since epoch ${count(since)}; \`${resetCommand(name, checkpoint)}\` begins anew.`]
   }
-  if (ended === "exhausted") return []
+  if (ended === "drained") {
+    if (epoch === 0) return ["Nothing was read: the next run begins anew."]
+    const held = ledger.operators.reduce((sum, o) => sum + o.held, 0)
+    const open = held > 0 ? ` ${many(held, "row")} ${held === 1 ? "is" : "are"} in state that is kept.` : ""
+    const nothing = since === undefined ? "" : `Nothing new to read since epoch ${count(since)}. `
+    return [`${nothing}The next run goes on from epoch ${count(epoch)}.${open}`]
+  }
   return [
-    progress.epoch === 0
+    epoch === 0
       ? "No epoch was finished: there are no results."
-      : `What came after epoch ${count(progress.epoch)} is not in the results yet: the next run goes on from there.`
+      : `What came after epoch ${count(epoch)} is not in the results yet: the next run goes on from there.`
   ]
 }
 
@@ -128,6 +140,7 @@ export const summaryLines = (outcome: Outcome, everything: boolean): ReadonlyArr
   const { ledger } = outcome.progress
   const lines = [headline(outcome)]
   if (ledger.epoch > 0) {
+    if (outcome.progress.continued !== undefined) lines.push("  ledger since the first run:")
     const table = [...operatorLines(outcome, everything), ...sinkLines(outcome)]
     const width = Math.max(...table.map(({ label }) => label.length))
     for (const { label, text } of table) lines.push(`  ${oneLine(label).padEnd(width)}  ${text}`)

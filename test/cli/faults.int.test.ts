@@ -195,6 +195,16 @@ describe("wrong usage: exit 2, and one line with a hint", () => {
       "tidemark run"
     ],
     [
+      ["run", "job.ts", "--parallelism", "0"],
+      'Invalid value for flag --parallelism: "0". Expected: a whole number from 1 to 128',
+      "tidemark run"
+    ],
+    [
+      ["state", "orders", "--at", "abc"],
+      'Invalid value for flag --at: "abc". Expected: a whole number, 1 or more',
+      "tidemark state"
+    ],
+    [
       ["generate", "weather", "--out", "x"],
       'Invalid value for argument <WHAT>: "weather". Expected: "transactions" | "iot"',
       "tidemark generate"

@@ -18,7 +18,8 @@ describe("tidemark reset", () => {
     const { code, stdout, stderr } = await reset("orders")
     expect(stdout).toMatch(/^orders {2}epoch \d+ of .* UTC.*: 4 rows read from 1 partition\n/)
     expect(stdout).toContain("what it wrote to files ./out stays")
-    expect(stderr).toBe("tidemark: nothing was forgotten: say tidemark reset orders --yes\n")
+    const again = `tidemark reset orders --checkpoint ${project.path(".tidemark")} --yes`
+    expect(stderr).toBe(`tidemark: nothing was forgotten: say ${again}\n`)
     expect(code).toBe(2)
     expect((await state("orders")).code).toBe(0)
   })
@@ -38,14 +39,22 @@ describe("tidemark reset", () => {
     expect(epoch).toBeGreaterThan(1)
   })
 
-  it("refuses a query that runs, and one that is not there", async () => {
+  it("C5a: a query that runs is not reset, nor run by another that is not to wait (exit 3); nor reset one that is not there", async () => {
     project.write("endless.ts", endless)
     const running = project.start("run", "endless.ts")
     await running.said(/T0+1/)
     await new Promise((done) => setTimeout(done, 1_500))
     const forgotten = await reset("endless", "--yes")
-    expect(forgotten.stderr).toMatch(/^tidemark: query endless /)
+    expect(forgotten.stderr).toMatch(
+      /^tidemark: query endless is run by attempt \d+ \(.*\), which is alive\. Stop it first: tidemark queries stop endless\n$/
+    )
     expect(forgotten.code).toBe(1)
+    const second = await project.run("run", "endless.ts", "--if-owned", "fail")
+    expect(second.stderr).toMatch(
+      /which is alive\. Stop it, wait until it is gone with --if-owned wait, or take over from it with --take-over=\d+\n/
+    )
+    expect(second.stderr).toMatch(/ {2}This run changed nothing\.\n$/)
+    expect(second.code).toBe(3)
     running.kill("SIGTERM")
     expect((await running.ended).code).toBe(0)
     const missing = await reset("shipments", "--yes")

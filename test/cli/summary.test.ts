@@ -95,6 +95,7 @@ const outcome: Outcome = {
   name: "by-category",
   ended: "exhausted",
   error: undefined,
+  checkpoint: "./.tidemark",
   progress,
   elapsedMs: 2_300,
   dead: {
@@ -149,15 +150,67 @@ describe("the summary", () => {
   })
 })
 
+const begun = { epoch: 12, readers: [], ledger: { epoch: 12, operators: [], edges: [], sinks: [] } }
+
+describe("the closing remark", () => {
+  const remark = (more: Partial<Outcome>, facts: Partial<QueryProgress>): string | undefined =>
+    summaryLines({ ...outcome, ...more, progress: { ...progress, ...facts } }, false)
+      .at(-1)
+      ?.trim()
+  const none = { epoch: 0, operators: [], edges: [], sinks: [] }
+
+  it.each(["drained", "failed", "timeout"] as const)(
+    "%s without ever owning the query: it changed nothing",
+    (ended) => {
+      const owned = ended === "failed" ? "owned" : undefined
+      expect(remark({ ended, owned }, { attempt: 0, epoch: 0, ledger: none })).toBe("This run changed nothing.")
+    }
+  )
+
+  it("taken over by another process: nothing is known of the next run", () => {
+    expect(remark({ ended: "failed", owned: "fenced" }, {})).toMatch(/^ledger balanced/)
+  })
+
+  it.each([
+    ["drained", "Nothing was read: the next run begins anew."],
+    ["failed", "No epoch was finished: there are no results."]
+  ] as const)("%s before the first epoch", (ended, says) => {
+    expect(remark({ ended }, { epoch: 0, ledger: none })).toBe(says)
+  })
+
+  it("all read before: says since when, and how to begin anew", () => {
+    const facts = { continued: begun, rowsIn: 0, epoch: 12 }
+    expect(remark({}, facts)).toBe(
+      "Nothing new to read since epoch 12; `tidemark reset by-category --yes` begins anew."
+    )
+    expect(remark({ checkpoint: "/my data" }, facts)).toContain(
+      "`tidemark reset by-category --checkpoint '/my data' --yes`"
+    )
+    expect(remark({ ended: "drained" }, facts)).toBe(
+      "Nothing new to read since epoch 12. The next run goes on from epoch 12. 1,111 rows are in state that is kept."
+    )
+    expect(remark({}, { continued: begun })).toMatch(/^ledger balanced/)
+  })
+
+  it("the ledger of a run that went on is said to be that of all runs", () => {
+    const second = { ...outcome, progress: { ...progress, continued: begun } }
+    expect(summaryLines(second, false)[1]).toBe("  ledger since the first run:")
+    expect(summaryLines(outcome, false).join("\n")).not.toContain("first run")
+  })
+})
+
 describe("the head of a run", () => {
   const record = (partition: string, position: string | undefined, rows: number) => ({
     operator: "source files in",
     partition,
+    lane: 0,
     position,
     rows,
     watermarks: {}
   })
   const readers = [record("0", "17", 17), record("1", undefined, 0), record("2", "4\n2", 1_042)]
+
+  const ledger = { ...begun.ledger, operators: [balance("source files in", { partition: "2", in: 10, dead: 7 })] }
 
   it("says what a query guarantees", () => {
     expect(headOf(progress)).toBe("by-category: exactly once")
@@ -168,17 +221,17 @@ describe("the head of a run", () => {
   })
 
   it("says from where a query goes on that was started again", () => {
-    expect(headOf({ ...progress, continued: { epoch: 1_012, readers } })).toBe(
-      "by-category goes on from epoch 1,012: source files in 0 at 17 (row 17), source files in 2 at 4 2 (row 1,042); exactly once"
+    expect(headOf({ ...progress, continued: { epoch: 1_012, readers, ledger } })).toBe(
+      "by-category goes on from epoch 1,012, source files in: 0 at 17, 2 at 4 2 (7 dead); exactly once"
     )
-    const outcome31 = { ...outcome, progress: { ...progress, continued: { epoch: 12, readers } } }
+    const outcome31 = { ...outcome, progress: { ...progress, continued: { epoch: 12, readers, ledger } } }
     expect(summaryLines(outcome31, false)[0]).toContain("epoch 31 (went on from 12)")
     expect(JSON.parse(summaryJson(outcome31))).toMatchObject({ continuedFrom: 12, guarantee: "exactly-once" })
   })
 
   it("of many partitions says the first, and how many more there are", () => {
     const many = Array.from({ length: 20 }, (_, i) => record(String(i), "x".repeat(100), i))
-    const said = headOf({ ...progress, continued: { epoch: 1, readers: many } })
+    const said = headOf({ ...progress, continued: { epoch: 1, readers: many, ledger } })
     expect(said).toContain(" and 16 more partitions; exactly once")
     expect(said.length).toBeLessThan(500)
   })
@@ -191,6 +244,16 @@ describe("the progress line", () => {
     expect(line({})).toBe(
       "by-category    48,391 rows  1,004 rows/s  epoch 31  watermark 2.0 s behind  late 97  dead 132"
     )
+  })
+
+  it("L1: counts late and dead rows of this run, as it does rows", () => {
+    const ledger = {
+      ...progress.ledger,
+      operators: [balance("window-1", { late: 90 })],
+      sinks: [{ sink: "dead", received: 130, written: 130, dead: 0 }]
+    }
+    expect(line({ continued: { epoch: 12, readers: [], ledger } })).toMatch(/ {2}late 7 {2}dead 2$/)
+    expect(line({ continued: { epoch: 31, readers: [], ledger: progress.ledger } })).toMatch(/behind$/)
   })
 
   it.each([

@@ -29,12 +29,22 @@ export interface RecoveryOptions {
   readonly state: QueryState
 }
 
+/**
+ * A step of an attempt. If it fails and another attempt has taken the query over, that is the failure (C5): a sink that
+ * refuses whoever was overtaken knows less of it.
+ */
+export const orFenced = <A, R>(
+  ownership: Ownership,
+  step: Effect.Effect<A, unknown, R>
+): Effect.Effect<A, unknown, R> =>
+  step.pipe(Effect.catch((error) => Effect.andThen(ownership.confirm, Effect.fail(error))))
+
 /** Owns the query in the present scope, and gives what to go on from; `recovered` is absent when it begins anew. */
 export const recover = (
   o: RecoveryOptions
 ): Effect.Effect<{ readonly ownership: Ownership; readonly recovered: Recovered | undefined }, unknown, Scope.Scope> =>
   Effect.gen(function* () {
-    const { topology, state, settings } = o
+    const { state, settings } = o
     const query = state.name
     const { accepted } = settings
     const check = (base: Manifest): Effect.Effect<void, QueryError> => {
@@ -72,16 +82,22 @@ export const recover = (
       if (state.ledger.epoch < base.epoch) state.ledger = base.ledger
     }
     yield* check(base)
-    // What was prepared before the crash is committed first, by whoever comes (C2).
-    yield* commitAll(state, topology.sinks, yield* pendingUnder(query, base, o.plan))
+    yield* orFenced(ownership, settle(o, ownership))
+    if (base.state === undefined) return { ownership, recovered: undefined }
+    const states = yield* ownership.readState
+    return { ownership, recovered: new Recovered(base, states) }
+  })
+
+/** Commits what was prepared before the crash, by whoever comes (C2), and sweeps what earlier attempts left. */
+const settle = ({ topology, plan, state }: RecoveryOptions, ownership: Ownership): Effect.Effect<void, unknown> =>
+  Effect.gen(function* () {
+    const { base, attempt, queryId } = ownership
+    const query = state.name
+    yield* commitAll(state, topology.sinks, yield* pendingUnder(query, base, plan))
     for (const { sink, name } of topology.sinks) {
       const keep = base.prepared.find((prepared) => prepared.writer === name)
-      const { attempt, queryId } = ownership
       if (sink.sweep !== undefined)
         yield* failpoint("sweep", sink.sweep({ query, queryId, writer: name, attempt, keep }))
     }
     yield* ownership.sweep
-    if (base.state === undefined) return { ownership, recovered: undefined }
-    const states = yield* ownership.readState
-    return { ownership, recovered: new Recovered(base, states) }
   })

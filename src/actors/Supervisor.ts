@@ -31,7 +31,7 @@ import { monotonicMs } from "./monotonic.ts"
 import { PoisonRows } from "./Poison.ts"
 import { type QueryOptions, type QuerySettings, settingsOf } from "./QueryOptions.ts"
 import type { QueryState } from "./QueryState.ts"
-import { recover } from "./Recovery.ts"
+import { orFenced, recover } from "./Recovery.ts"
 import { makeTimeSliceScheduler } from "./TimeSliceScheduler.ts"
 import { layOut, type Topology } from "./Topology.ts"
 
@@ -134,7 +134,7 @@ export const supervise = (
       Effect.gen(function* () {
         const starting = Effect.gen(function* () {
           const { ownership, recovered } = yield* recover({ objects, topology, plan: fingerprint, settings, state })
-          const made = yield* makeAttempt({
+          const making = makeAttempt({
             query: options.name,
             topology,
             plan: fingerprint,
@@ -147,17 +147,18 @@ export const supervise = (
             state,
             watch
           })
-          return { ...made, ownership }
+          return { ...(yield* orFenced(ownership, making)), ownership }
         })
         // Another owner may live on, and sources may take their time to name their partitions; a drain waits for neither.
         const made = yield* Effect.raceFirst(Effect.asSome(starting), Effect.as(drained, Option.none()))
         if (Option.isNone(made)) return "drained"
         state.status = made.value.status
         state.phase = "running"
-        const ended = yield* Effect.annotateLogs(made.value.run, { [LogNames.attempt]: state.attempt })
+        const { ownership, run } = made.value
+        const ended = yield* Effect.annotateLogs(orFenced(ownership, run), { [LogNames.attempt]: state.attempt })
         const savepoint = (yield* Deferred.isDone(draining)) ? yield* Deferred.await(draining) : undefined
         if (savepoint === undefined) return ended
-        const saving = yield* Effect.exit(made.value.ownership.savepoint(savepoint))
+        const saving = yield* Effect.exit(ownership.savepoint(savepoint))
         // Everything is committed: another attempt would have nothing to do, and no epoch to save.
         if (saving._tag === "Failure") unsaved = saving.cause
         else saved = savepoint

@@ -58,6 +58,11 @@ export interface Ownership {
   readonly sweep: Effect.Effect<void, StoreError | QueryError>
   /** Copies the last published epoch to where it is never collected (rule C10). */
   readonly savepoint: (name: string) => Effect.Effect<void, StoreError | QueryError>
+  /**
+   * Fails with reason `Fenced`, and the name of who it was, if another attempt has taken over: asked when something failed,
+   * which may be why. A store that does not answer says nothing.
+   */
+  readonly confirm: Effect.Effect<void, QueryError>
 }
 
 /** Takes a query over: see rule C5. The heartbeat runs in the scope. */

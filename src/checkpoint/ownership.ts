@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { QueryError, StoreError } from "../model/Errors.ts"
 import { failpoint } from "../model/Failpoint.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
-import { isPassed, putOnce } from "./cells.ts"
+import { highestNumber, isPassed, putOnce, readCell } from "./cells.ts"
 import type { Ownership } from "./Chain.ts"
 import { type Claimed, fenced } from "./claim.ts"
 import { bury, deleteLower, dueOf, type Kept, keptOf, lookThrough, unnamed } from "./leftovers.ts"
@@ -196,6 +196,16 @@ export const makeOwnership = (o: OwnershipOptions): Owned => {
     })
   )
 
+  const confirm = Effect.gen(function* () {
+    if (over?.reason === "Fenced") return yield* Effect.fail(over)
+    const highest = yield* Effect.orElseSucceed(highestNumber(objects, query), () => 0)
+    if (highest <= latest.number) return
+    for (const copy of ["primary", "copy"] as const) {
+      const cell = yield* readCell(objects, query, copy, highest)
+      if (cell.tag === "manifest" && cell.manifest.attempt > attempt) return yield* lost
+    }
+  })
+
   return {
     ownership: {
       attempt,
@@ -206,7 +216,8 @@ export const makeOwnership = (o: OwnershipOptions): Owned => {
       publish,
       collect,
       sweep,
-      savepoint: (name) => guarded(Effect.suspend(() => makeSavepoint(objects, latest, name)))
+      savepoint: (name) => guarded(Effect.suspend(() => makeSavepoint(objects, latest, name))),
+      confirm
     },
     isOver: () => over?.reason === "Fenced" || latest.ended !== undefined
   }

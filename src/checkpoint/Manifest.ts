@@ -49,8 +49,8 @@ export interface EpochRecord {
   /** When it was written, ms since the epoch: for people. */
   readonly atMs: number
   /**
-   * How the query ended with it; absent while it goes on. After any of them nobody has to wait for its owner (C5a). A
-   * takeover carries that of its data epoch along, as a fact of the input; its own owner is there all the same.
+   * How the query ended with it; absent while it goes on. Its owner has left only when its heartbeat says so (C5a): it
+   * still commits the epoch. A takeover carries that of its data epoch along, as a fact of the input.
    */
   readonly ended?: "exhausted" | "drained"
 }

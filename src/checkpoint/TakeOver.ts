@@ -41,13 +41,13 @@ export const takeOver: TakeOver = (o) =>
       const beginning = (base: Parameters<typeof beginningOf>[3]) => beginningOf(objects, query, o.savepoint, base)
       const claimed = yield* claim({ objects, query, owner, turn, beginning })
       if (claimed === undefined) continue
-      const { ownership, isOver } = makeOwnership({ objects, query, claimed, retained: Math.max(1, o.retained) })
+      const { ownership, isLost } = makeOwnership({ objects, query, claimed, retained: Math.max(1, o.retained) })
       yield* keepHeartbeat({
         objects,
         query,
         attempt: ownership.attempt,
         attemptId: owner.attemptId,
-        leaves: () => !isOver()
+        leaves: () => !isLost()
       })
       yield* register(objects, query)
       return ownership

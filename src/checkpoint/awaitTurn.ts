@@ -59,12 +59,12 @@ const lookAt = (objects: ObjectStore, query: string): Effect.Effect<Look, StoreE
     }
     const latest = verdict.manifest
     const beat = yield* patiently(readBeat(objects, query, latest.attempt))
-    const hasEnded = latest.kind === "epoch" && latest.ended !== undefined
+    // An epoch that ends the query is no sign that its owner left: it still commits it, and may make a savepoint of it.
     return {
       highest,
       latest,
       shown: `${highest} ${c.tag} ${beat?.shown ?? ""}`,
-      isFree: hasEnded || latest.released === true || beat?.released === true
+      isFree: latest.released === true || beat?.released === true
     }
   })
 

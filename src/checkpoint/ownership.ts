@@ -31,8 +31,8 @@ export interface OwnershipOptions {
 /** An ownership, and what its heartbeat has to know of it. */
 export interface Owned {
   readonly ownership: Ownership
-  /** Whether nobody needs to be told that the owner leaves: its last manifest says so, or it lost the query. */
-  readonly isOver: () => boolean
+  /** Whether another attempt has the query, so that nobody needs to be told that this one leaves. */
+  readonly isLost: () => boolean
 }
 
 type Failure = StoreError | QueryError
@@ -219,6 +219,6 @@ export const makeOwnership = (o: OwnershipOptions): Owned => {
       savepoint: (name) => guarded(Effect.suspend(() => makeSavepoint(objects, latest, name))),
       confirm
     },
-    isOver: () => over?.reason === "Fenced" || latest.ended !== undefined
+    isLost: () => over?.reason === "Fenced"
   }
 }

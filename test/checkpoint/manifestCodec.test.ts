@@ -131,7 +131,7 @@ describe("C7: a manifest of the wrong shape is refused with the path of the firs
     ["a reader that is null", (m) => (m["readers"] = [null]), /^readers\[0\] is not an object/],
     [
       "rows below zero",
-      (m) => (m["readers"] = [{ operator: "", partition: "", rows: -1 }]),
+      (m) => (m["readers"] = [{ operator: "", partition: "", lane: 0, rows: -1 }]),
       /^readers\[0\]\.rows is not/
     ],
     ["an owner without host", (m) => (m["owner"] = { attemptId: "a" }), /^owner\.host is not text/],

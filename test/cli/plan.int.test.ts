@@ -40,11 +40,14 @@ describe("tidemark plan", () => {
 
   it("C8: what may be accepted is said as a command, and then run accepts it", async () => {
     const asked = await plan(filtered)
-    expect(asked.stdout).toMatch(/if all of it is meant: tidemark run \S+edited-\d\.ts --accept filter-1\n/)
+    expect(asked.stdout).toMatch(
+      /if all of it is meant: tidemark run \S+edited-\d\.ts --checkpoint \S+ --accept filter-1\n/
+    )
     project.write("edited.ts", jobText(filtered))
     expect(asked.code).toBe(1)
     const refused = await project.run("run", "edited.ts")
     expect(refused.stderr).toMatch(/filter-1.* is new before withEventTime-1/)
+    expect(refused.stderr).toMatch(/ {2}This run changed nothing\.\n$/)
     expect(refused.code).toBe(1)
     const accepted = await plan(filtered, "--accept", "filter-1")
     expect(accepted.stdout).toMatch(/accepted +filter-1 +is new before withEventTime-1/)
@@ -52,6 +55,13 @@ describe("tidemark plan", () => {
     const before = await project.run("run", "edited.ts", "--accept", "filter-1")
     expect(before.stderr).toMatch(/ledger balanced/)
     expect(before.code).toBe(0)
+    const nothing = await project.run("run", "edited.ts", "--once", "--accept", "nosuch")
+    expect(nothing.stderr).toMatch(
+      /warning: --accept and acceptPlanChanges: "nosuch" is no operator: there are .*filter-1/
+    )
+    expect(nothing.stderr).toMatch(/goes on from epoch \d+, source files \.\/in: lane-0 at .*; exactly once\n/)
+    expect(nothing.stderr).toContain("ledger since the first run:\n")
+    expect(nothing.stderr).toMatch(/Nothing new to read since epoch \d+\. The next run goes on from epoch/)
     // From here on the checkpoint is of the plan with the filter.
     expect((await plan(filtered)).code).toBe(0)
     expect((await plan({})).stdout).toMatch(/refuse +filter-1 +is gone from before withEventTime-1/)
@@ -78,7 +88,9 @@ describe("tidemark plan", () => {
     )
     expect(stdout).toMatch(/^orders {2}no checkpoint in \S+elsewhere: it begins anew\n/)
     expect(stdout).toMatch(/new +window-1\n/)
-    expect(stderr).toBe("tidemark: --accept window-9: nothing of that name is to be accepted\n")
+    expect(stderr).toMatch(
+      /^tidemark: warning: --accept and acceptPlanChanges: "window-9" is no operator: there are .*window-1.*\n$/
+    )
     expect(code).toBe(0)
   })
 

@@ -98,7 +98,7 @@ describe("tidemark queries", () => {
 
     const second = await startForever()
     await second.said(
-      /tidemark: by-category goes on from epoch \d+: source generate transactions 0 at .*; exactly once/
+      /tidemark: by-category goes on from epoch \d+, source generate transactions: 0 at .*; exactly once/
     )
     const [again] = await listed()
     expect([again.id, again.runId === runId]).toEqual([id, false])

@@ -102,7 +102,8 @@ export class Build {
   #addWriter(stage: SinkStage, mailbox: Queue.Queue<CoordinatorEvent>): void {
     const ended = Effect.asVoid(Queue.offer(mailbox, { tag: "ended", stage }))
     const { attempt, queryId, base } = this.#o.ownership
-    const context = { queryId, attempt, continues: base.epoch }
+    const begins = base.epoch > 0 ? "checkpoint" : base.state === undefined ? "anew" : "savepoint"
+    const context = { queryId, attempt, continues: base.epoch, begins } as const
     const writer = new SinkWriter(this.#task(`sink ${stage.name}`), stage, context, this.#report, ended)
     const state = this.#o.recovered?.sinkState(stage.name)
     if (state !== undefined) writer.restore(state)

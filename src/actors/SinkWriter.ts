@@ -38,14 +38,14 @@ export class SinkWriter {
   readonly #tellEnded: () => Effect.Effect<void>
   readonly #alignment: Alignment
   readonly #table: CompleteTable | undefined
-  readonly #context: Pick<WriterContext, "queryId" | "attempt" | "continues">
+  readonly #context: Pick<WriterContext, "queryId" | "attempt" | "continues" | "begins">
   #watermark = -Infinity
   #nowMs = 0
 
   constructor(
     task: Task,
     stage: SinkStage,
-    context: Pick<WriterContext, "queryId" | "attempt" | "continues">,
+    context: Pick<WriterContext, "queryId" | "attempt" | "continues" | "begins">,
     report: (report: Report) => Effect.Effect<void>,
     ended: Effect.Effect<void>
   ) {
@@ -154,8 +154,13 @@ export class SinkWriter {
   /** Epochs that the sink has and the checkpoint does not would be taken for repetitions, and dropped. */
   #isAhead(marker: number): QueryError {
     const { query } = this.task
-    const { continues } = this.#context
-    const from = continues === 0 ? "begins anew" : `goes on from epoch ${continues}`
+    const { continues, begins } = this.#context
+    const from =
+      begins === "anew"
+        ? "begins anew"
+        : begins === "savepoint"
+          ? "begins with a savepoint"
+          : `goes on from epoch ${continues}`
     const message = `query ${query} ${from}, but ${this.stage.sink.name} already holds its epochs up to ${marker}: start it with the checkpoint that wrote them, or give it an output of its own`
     return new QueryError({ reason: "Checkpoint", query, message })
   }

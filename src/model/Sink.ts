@@ -53,8 +53,13 @@ export interface WriterContext {
    * named by it, so that a later attempt can tell whose it is.
    */
   readonly attempt: number
-  /** The last data epoch of the checkpoint that the attempt goes on from; 0: it begins anew. */
+  /** The last data epoch of the checkpoint that the attempt goes on from; 0: it has made none, see `begins`. */
   readonly continues: number
+  /**
+   * What the attempt begins with: with nothing (what an earlier run wrote is not in it); with a savepoint (the output that
+   * it covers is of another chain, or of one since reset, and stays); or with a checkpoint of its own chain.
+   */
+  readonly begins: "anew" | "savepoint" | "checkpoint"
   readonly mode: Mode
   /** Columns that identify a row of an updating or complete output: key columns and window bounds. */
   readonly identity: ReadonlyArray<string>

@@ -50,6 +50,7 @@ export const context = (mode: Mode, more: Partial<WriterContext> = {}): WriterCo
   writer: "w",
   attempt: 1,
   continues: 0,
+  begins: (more.continues ?? 0) > 0 ? "checkpoint" : "anew",
   mode,
   identity: mode === "append" ? [] : ["k"],
   ...more

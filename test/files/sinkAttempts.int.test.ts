@@ -92,7 +92,9 @@ describe("C5, C6: a run that does not continue the one before", () => {
         const anew = { ...context, queryId: "anew" }
         yield* prepare(Files.jsonLines(path), 4, [{ left: 1 }], after(3))
         yield* sink.commit(yield* prepare(sink, 2, [{ again: 2 }], anew))
-        yield* sink.commit(yield* prepare(sink, 3, [{ again: 3 }], { ...anew, attempt: 2, continues: 2 }))
+        yield* sink.commit(
+          yield* prepare(sink, 3, [{ again: 3 }], { ...anew, attempt: 2, continues: 2, begins: "checkpoint" })
+        )
         const found = yield* parts(path)
         for (const name of mine) expect(found[name]).toBe(name)
         expect(
@@ -105,6 +107,26 @@ describe("C5, C6: a run that does not continue the one before", () => {
         expect(yield* sink.committed("other", "0")).toEqual(Option.some(4))
       })
     )
+  })
+
+  it("that begins with a savepoint leaves the output there which that covers, and startOver does too", async () => {
+    for (const startOver of [false, true]) {
+      await run(
+        Effect.gen(function* () {
+          const path = yield* folder
+          const before = yield* parts(path)
+          const begun = { ...context, queryId: "anew", begins: "savepoint" } as const
+          const sink = Files.jsonLines(path, { startOver })
+          // Of a store of its own, so with lower numbers than those in the folder.
+          yield* sink.commit(yield* prepare(sink, 2, [{ next: 2 }], begun))
+          const next = { ...begun, attempt: 2, continues: 2, begins: "checkpoint" } as const
+          yield* sink.commit(yield* prepare(sink, 3, [{ next: 3 }], next))
+          const added = [2, 3].map((n) => [partName("0", n, 0, tagOf("anew"), ".jsonl"), `{"next":${n}}\n`])
+          expect(yield* parts(path)).toEqual({ ...before, ...Object.fromEntries(added) })
+          expect(yield* sink.committed("q", "0")).toEqual(Option.some(3))
+        })
+      )
+    }
   })
 
   it("an overtaken attempt that starts over late takes nothing away, wherever it was frozen", async () => {

@@ -20,6 +20,7 @@ export const context = contextOf("append", { writer: "0" })
 export const after = (continues: number, more: Partial<WriterContext> = {}): WriterContext => ({
   ...context,
   continues,
+  begins: continues > 0 ? "checkpoint" : "anew",
   attempt: continues + 1,
   ...more
 })

@@ -36,7 +36,8 @@ export interface FilesSinkOptions {
   readonly rollBytes?: number
   /**
    * When the query begins anew, without a checkpoint: removes the output of earlier runs of the same query, which is
-   * refused otherwise. Does nothing when the query goes on from a checkpoint.
+   * refused otherwise. Does nothing when the query goes on from a checkpoint, or begins with a
+   * savepoint, which covers that output.
    */
   readonly startOver?: boolean
   /** For errors and progress; default `files FOLDER`. */

@@ -53,7 +53,7 @@ const removeOutput = (
 /**
  * Makes the sink's folders ready for a writer. Refuses a folder that holds epochs which the checkpoint does not have: to
  * write them again, and to drop what has their number, would both be wrong. A folder that holds fewer, or nothing, is that
- * of a new output.
+ * of a new output. What stands beside a query that begins with a savepoint is what the savepoint covers: those parts stay.
  */
 export const openFolder = (
   fs: FileSystem,
@@ -61,7 +61,7 @@ export const openFolder = (
   context: WriterContext
 ): Effect.Effect<void, FileError | SinkError> =>
   Effect.gen(function* () {
-    const { query, writer, continues } = context
+    const { query, writer, continues, begins } = context
     const mine = tagOf(context.queryId)
     const refuse = (message: string) =>
       Effect.fail(new SinkError({ connector: place.name, retryable: false, message: `${place.name}: ${message}` }))
@@ -79,6 +79,13 @@ export const openFolder = (
       return yield* refuse(
         `holds epochs of ${query} up to ${last}, written by another run than the checkpoint's, which goes on from ${continues}: start it with the checkpoint of that run, or choose another folder`
       )
+    }
+    if (begins === "savepoint") {
+      // Its numbers may be higher than those of the epochs to come, which would be taken for done.
+      return yield* removeFrom(fs, place.staging, "stage", (name) => {
+        const marked = markedEpoch(name, query, writer)
+        return marked !== undefined && marked.tag !== mine
+      })
     }
     if (place.startOver) {
       return yield* removeOutput(

@@ -3,8 +3,18 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-/** Attempts that ever began in this process, by their random id: whether they still run. One entry per attempt. */
+/** Attempts that began in this process, by their random id: whether they still run. The oldest that are over are dropped. */
 export type Attempts = Map<string, "live" | "over">
+
+/** Entries above which those that are over go, the oldest first: without one, another attempt at worst waits (C5a). */
+const entriesMax = 1_000
+
+const dropOldest = (attempts: Attempts): void => {
+  for (const [attemptId, life] of attempts) {
+    if (attempts.size <= entriesMax) return
+    if (life === "over") attempts.delete(attemptId)
+  }
+}
 
 const ofThisProcess: Attempts = new Map()
 
@@ -23,6 +33,7 @@ export const enlist = (attemptId: string): Effect.Effect<void, never, Scope.Scop
       () =>
         Effect.sync(() => {
           attempts.set(attemptId, "over")
+          dropOldest(attempts)
         })
     )
   )

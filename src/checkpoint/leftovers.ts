@@ -51,6 +51,34 @@ export const bury = (objects: ObjectStore, query: string, number: number): Effec
   return Effect.andThen(put("primary"), put("copy"))
 }
 
+/** Tombstones below the oldest manifest that a volatile store keeps. */
+const tombstonesKept = 1_000
+
+/**
+ * Where to forget tombstones from, for {@link forget}, when the chain that was gone on from kept manifests from `keptFrom`
+ * on: a little lower than its owner had come for sure.
+ */
+export const forgottenTo = (keptFrom: number): number => Math.max(1, keptFrom - tombstonesKept - 100)
+
+/**
+ * On a volatile store, deletes the tombstones from `from` on that are far below the oldest manifest, `keptFrom`; gives
+ * where to go on. Elsewhere they stay for ever: an attempt that was frozen long ago still must not put its manifest.
+ */
+export const forget = (
+  objects: ObjectStore,
+  query: string,
+  from: number,
+  keptFrom: number
+): Effect.Effect<number, StoreError> =>
+  Effect.gen(function* () {
+    if (objects.volatile !== true) return from
+    let number = from
+    for (; number < keptFrom - tombstonesKept; number++) {
+      for (const copy of ["primary", "copy"] as const) yield* objects.delete(manifestName(query, copy, number))
+    }
+    return number
+  })
+
 const mendOf = (p: Cell, c: Cell): { readonly copy: "primary" | "copy"; readonly bytes: Uint8Array } | undefined =>
   p.tag === "manifest" && c.tag === "damaged"
     ? { copy: "copy", bytes: p.bytes }

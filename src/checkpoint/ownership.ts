@@ -11,7 +11,7 @@ import type { ObjectStore } from "../model/ObjectStore.ts"
 import { highestNumber, isPassed, putOnce, readCell } from "./cells.ts"
 import type { Ownership } from "./Chain.ts"
 import { type Claimed, fenced } from "./claim.ts"
-import { bury, deleteLower, dueOf, type Kept, keptOf, lookThrough, unnamed } from "./leftovers.ts"
+import { bury, deleteLower, dueOf, forget, forgottenTo, type Kept, keptOf, lookThrough, unnamed } from "./leftovers.ts"
 import { manifestFormat, type EpochRecord, type Manifest, type StateFile } from "./Manifest.ts"
 import { encodeManifest } from "./ManifestCodec.ts"
 import { dataName, manifestName } from "./names.ts"
@@ -56,6 +56,8 @@ export const makeOwnership = (o: OwnershipOptions): Owned => {
   let abandoned: ReadonlyArray<string> = []
   let written: ReadonlyArray<string> = []
   let goes = 0
+  /** Tombstones below are forgotten, where the store is volatile. */
+  let forgotten = forgottenTo(base.keptFrom)
 
   const end = (error: QueryError): Effect.Effect<never, QueryError> =>
     Effect.suspend(() => {
@@ -182,6 +184,7 @@ export const makeOwnership = (o: OwnershipOptions): Owned => {
   const collect: Effect.Effect<void, Failure> = guarded(
     Effect.gen(function* () {
       if (!isSwept) yield* sweep
+      forgotten = yield* forget(objects, query, forgotten, kept[0].number)
       let left = requestsPerEpochMax - requestsToPublish - copies.length
       for (const entry of dueOf(kept, o.retained)) {
         const requests = 2 + entry.names.length

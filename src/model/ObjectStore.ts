@@ -15,6 +15,11 @@ export interface ObjectStore {
   readonly name: string
   /** Keeps copies of its own, so that one of each object is enough (rule C6). Default false. */
   readonly replicated?: boolean
+  /**
+   * It dies with its process, so no other process that was frozen can come back to it: tombstones that nobody reads any
+   * more need not stay (rule C5). Default false.
+   */
+  readonly volatile?: boolean
   /** How often an owner renews its heartbeat here, ms (rule C5a). Default `Limits.heartbeatMs`. */
   readonly heartbeatMs?: number
   /** Pace of epochs where nothing else says so, by what a checkpoint costs here, ms (rule A5); default "at once". */

@@ -210,7 +210,7 @@ describe("C5b: requests", () => {
 
   it.effect("as many, and a takeover no more, with 100,000 tombstones behind", () =>
     Effect.gen(function* () {
-      const objects = make()
+      const objects: ObjectStore = { ...make(), volatile: false }
       for (let n = 1; n < 100_000; n++) {
         for (const copy of ["primary", "copy"] as const)
           yield* objects.put(manifestName("q", copy, n), encodeTombstone(n))

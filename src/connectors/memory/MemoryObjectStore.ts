@@ -106,6 +106,7 @@ export const make = (name = "memory"): ObjectStore => {
     )
   return {
     name,
+    volatile: true,
     get: (object) =>
       step("get", object, () => Option.map(Option.fromUndefinedOr(get(root, object)), (bytes) => bytes.slice())),
     put: (object, bytes) => step("put", object, () => put(root, object, bytes.slice())),

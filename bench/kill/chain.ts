@@ -18,6 +18,8 @@ export interface ChainFacts {
   /** Rows read, and whether the ledger is balanced. */
   readonly rows: number
   readonly balanced: boolean
+  /** Where its partitions stand, as a program says it: `lane-0 at {"lanes":4...`. */
+  readonly positions: ReadonlyArray<string>
 }
 
 /** The newest manifest of which both copies are there: sinks may have committed its epoch, and no later one. */
@@ -27,6 +29,8 @@ export interface Chain extends ChainFacts {
 }
 
 const query = "flights"
+/** Longer ones are cut off by who says them. */
+const positionMax = 50
 
 const names = (at: string): ReadonlyArray<string> => {
   try {
@@ -66,7 +70,11 @@ const manifests = function* (folder: string, copy: Copy): Generator<Manifest> {
 
 const factsOf = ({ number, epoch, ended, attempt, owner, ledger, readers }: Manifest): ChainFacts => {
   const rows = readers.reduce((n, reader) => n + reader.rows, 0)
-  return { number, epoch, ended, attempt, pid: owner.pid, rows, balanced: imbalances(ledger).length === 0 }
+  const positions = readers.flatMap(({ partition, position }) =>
+    position === undefined ? [] : [`${partition} at ${position.slice(0, positionMax)}`]
+  )
+  const balanced = imbalances(ledger).length === 0
+  return { number, epoch, ended, attempt, pid: owner.pid, rows, balanced, positions }
 }
 
 /** Reads it; none before the first takeover. */

@@ -41,9 +41,9 @@ const main = Effect.scoped(
     process.on("SIGTERM", () => Effect.runFork(Effect.exit(flights.drain)))
     const summary = yield* flights.await
     const { continued } = yield* flights.progress
-    const rows = (continued?.readers ?? []).map((reader) => `(row ${reader.rows})`).join(" ")
+    const positions = (continued?.readers ?? []).map(({ partition, position }) => `${partition} at ${position}`)
     if (continued !== undefined && continued.epoch > 0)
-      process.stderr.write(`flights goes on from epoch ${continued.epoch}: ${rows}\n`)
+      process.stderr.write(`flights goes on from epoch ${continued.epoch}, ${positions.join(", ")}\n`)
     return summary
   })
 ).pipe(

@@ -16,6 +16,8 @@ import type { World } from "./world.ts"
 export interface FenceTest {
   readonly freezes: number
   readonly workers: number
+  /** Where the first ones freeze, as rules for `TIDEMARK_FAILPOINT`; the others anywhere. */
+  readonly at?: ReadonlyArray<string>
 }
 
 /** What was found. */
@@ -68,11 +70,10 @@ const freezeAt = (expected: Expected, random: Seeded): string => {
   return `${side}:${1 + random.below(Math.min(passages, passagesMax))}:stop`
 }
 
-const duel = async (options: StartOptions, expected: Expected, random: Seeded): Promise<Duel> => {
+const duel = async (options: StartOptions, expected: Expected, random: Seeded, rule: string): Promise<Duel> => {
   const { folder } = options
   mkdirSync(folder, { recursive: true })
   const problems: Array<string> = []
-  const rule = freezeAt(expected, random)
   const first = start({ ...options, failpoint: rule })
   await until(() => first.hasEnded() || isFrozen(first.pid), patienceMs)
   const before = chainOf(folder)
@@ -136,7 +137,12 @@ export const fenceTest = async (world: World, test: FenceTest): Promise<FenceTes
   let slowest = 0
   const one = async (n: number): Promise<void> => {
     const options = { ...settings, folder: world.folder(`fence-${n}`) }
-    const { history, owned, takeoverMs, ...found } = await duel(options, expected, random.fork())
+    const { history, owned, takeoverMs, ...found } = await duel(
+      options,
+      expected,
+      random.fork(),
+      test.at?.[n - 1] ?? freezeAt(expected, random)
+    )
     tally.add(history)
     if (!owned) others++
     else {

@@ -123,14 +123,18 @@ export const undisturbed = async (options: StartOptions): Promise<Expected> => {
   return { seen, ledger: ledgerText(summary), rows, passed: linesOf(log), tookMs: ended.tookMs, startMs }
 }
 
-/** What a process says of where it goes on: the epoch, and how many rows it counts as read; none: it says nothing. */
-const goesOnFrom = (ended: Ended): { readonly epoch: number; readonly rows: number } | undefined => {
-  const number = (text: string | undefined): number => Number(text?.replaceAll(",", "") ?? Number.NaN)
+/** What a process says of where it goes on; none: it says nothing. */
+const goesOnFrom = (ended: Ended): { readonly epoch: number; readonly text: string } | undefined => {
   const line = /goes on from epoch ([\d,]+).*/.exec(ended.stderr)
-  if (line === null) return undefined
-  const rows = [...line[0].matchAll(/\(row ([\d,]+)\)/g)].reduce((n, found) => n + number(found[1]), 0)
-  return { epoch: number(line[1]), rows }
+  return line === null ? undefined : { epoch: Number(line[1].replaceAll(",", "")), text: line[0] }
 }
+
+/** Whether that is this checkpoint: its epoch, and the positions of its partitions, some of which are not the start. */
+const isFrom = (from: { readonly epoch: number; readonly text: string }, facts: ChainFacts | undefined): boolean =>
+  facts !== undefined &&
+  from.epoch === facts.epoch &&
+  facts.positions.length > 0 &&
+  facts.positions.every((position) => from.text.includes(position))
 
 /** A process that has not ended by now is stuck. */
 const patienceMs = 60_000
@@ -212,12 +216,8 @@ export const runHistory = async (
       from === undefined
     )
       problems.push(`${which} does not say that it goes on from epoch ${expectedFrom.epoch}: ${ended.stderr}`)
-    const isFrom = (facts: ChainFacts | undefined): boolean =>
-      from?.epoch === facts?.epoch && from?.rows === facts?.rows
-    if (from !== undefined && !isFrom(before) && !isFrom(before?.newest))
-      problems.push(
-        `${which} says that it goes on from epoch ${from.epoch}, row ${from.rows}; the checkpoint was at ${expectedFrom?.epoch ?? 0}, row ${expectedFrom?.rows ?? 0}`
-      )
+    if (from !== undefined && !isFrom(from, before) && !isFrom(from, before?.newest))
+      problems.push(`${which} says that it ${from.text}; the checkpoint was ${JSON.stringify(before)}`)
     steps.push({ ...result, before, after })
     before = after
     if (problems.length > 0) break

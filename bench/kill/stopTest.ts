@@ -31,10 +31,11 @@ export interface StopTestResult {
 
 const limitMs = 5_000
 const stopsPerHistory = 5
+const livesMs = 2_000
 
 /** Runs it. */
 export const stopTest = async (world: World, test: StopTest): Promise<StopTestResult> => {
-  const { settings, expected } = world
+  const { expected } = world
   const random = seeded(world.seed)
   const tally = makeTally(world)
   let stops = 0
@@ -44,19 +45,23 @@ export const stopTest = async (world: World, test: StopTest): Promise<StopTestRe
   const one = async (n: number): Promise<void> => {
     const own = random.fork()
     let left = stopsPerHistory
-    const history = await runHistory({ ...settings, folder: world.folder(`stop-${n}`) }, expected, (last) => {
-      if (last?.hit === true) {
-        stops++
-        slowestMs = Math.max(slowestMs, last.sinceSignalMs)
-        if (last.held > 0) withOpenWindows++
-      } else if (last !== undefined) outside++
-      if (stops >= test.stops || left-- <= 0) return undefined
-      const common = { parallelism: 1, signal: "SIGTERM" } as const
-      // While it starts and takes over, and while it runs.
-      if (own.below(5) === 0) return { ...common, afterMs: Math.round(expected.startMs * (0.8 + own.below(80) / 100)) }
-      const lifeMs = expected.tookMs - expected.startMs
-      return { ...common, afterMs: own.below(Math.round(lifeMs / 2)), from: "checkpoint" }
-    })
+    const history = await runHistory(
+      { ...world.lasting(livesMs), folder: world.folder(`stop-${n}`) },
+      expected,
+      (last) => {
+        if (last?.hit === true) {
+          stops++
+          slowestMs = Math.max(slowestMs, last.sinceSignalMs)
+          if (last.held > 0) withOpenWindows++
+        } else if (last !== undefined) outside++
+        if (stops >= test.stops || left-- <= 0) return undefined
+        const common = { parallelism: 1, signal: "SIGTERM" } as const
+        // While it starts and takes over, and while it runs.
+        if (own.below(5) === 0)
+          return { ...common, afterMs: Math.round(expected.startMs * (0.8 + own.below(80) / 100)) }
+        return { ...common, afterMs: own.below(livesMs / 4), from: "checkpoint" }
+      }
+    )
     tally.add(history)
     if (n % 10 === 0) world.say(`${stops} stops, the slowest took ${Math.round(slowestMs)} ms`)
   }

@@ -4,7 +4,6 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { fenceTest } from "../../bench/kill/fenceTest.ts"
 import { killTest } from "../../bench/kill/killTest.ts"
 import { rescaleTest } from "../../bench/kill/rescaleTest.ts"
 import { stopTest } from "../../bench/kill/stopTest.ts"
@@ -14,7 +13,7 @@ const said: Array<string> = []
 const limitMs = 120_000
 let world: World
 beforeAll(async () => {
-  world = await makeWorld({ flights: 600, seed: 5, paceMs: 15, say: (line) => void said.push(line) })
+  world = await makeWorld({ flights: 600, seed: 5, paceMs: 60, say: (line) => void said.push(line) })
 })
 afterAll(() => world?.remove())
 
@@ -48,16 +47,6 @@ describe("C3, C5, C6: what killed processes leave is what an undisturbed one lea
       expect(ok, story()).toBe(true)
       expect(stops).toBeGreaterThanOrEqual(5)
       expect(slowestMs).toBeLessThan(5_000)
-    },
-    limitMs
-  )
-
-  it(
-    "C5: frozen, taken over and woken: only the new owner commits, and the old one says who that is",
-    async () => {
-      const { ok, freezes } = await fenceTest(world, { workers: 2, freezes: 2 })
-      expect(ok, story()).toBe(true)
-      expect(freezes).toBeGreaterThanOrEqual(2)
     },
     limitMs
   )

@@ -57,11 +57,15 @@ const rotAfter = (last: StepResult | undefined, random: Seeded): Pick<Step, "rot
 /** The first process of a history is killed when it has a checkpoint; those after it anywhere. */
 const stepsOf = (random: Seeded, targets: Targets, lifeMs: number) => {
   let left = 4 + random.below(16)
+  /** The epoch of which a copy has gone bad: the other one has to stay, until there is a newer epoch. */
+  let rottenEpoch = -1
   return (last: StepResult | undefined): Step | undefined => {
     if (left-- <= 0) return undefined
     const common = { parallelism: 1, signal: "SIGKILL" } as const
     const first = last === undefined
-    const rotten = rotAfter(last, random)
+    const epoch = last?.after?.newest.epoch ?? 0
+    const rotten = epoch > rottenEpoch ? rotAfter(last, random) : undefined
+    if (rotten !== undefined) rottenEpoch = epoch
     const failpoint = first ? undefined : (rotten?.failpoint ?? targets.next(random))
     if (failpoint !== undefined) return { ...common, ...rotten, failpoint }
     if (first || random.below(2) === 0) return { ...common, ...rotten, afterMs: random.below(100), from: "checkpoint" }

@@ -19,7 +19,14 @@ export const record = (epoch: number, over: Partial<EpochRecord> = {}): EpochRec
   epoch,
   prepared: [{ query: "q", writer: "results", epoch, data: { files: [`part-${epoch}.jsonl`] } }],
   readers: [
-    { operator: "source", partition: "0", lane: 0, position: `{"offset":${epoch}}`, rows: epoch * 10, watermarks: { t: epoch } }
+    {
+      operator: "source",
+      partition: "0",
+      lane: 0,
+      position: `{"offset":${epoch}}`,
+      rows: epoch * 10,
+      watermarks: { t: epoch }
+    }
   ],
   ledger: { epoch, operators: [], edges: [], sinks: [] },
   plan: { operators: [] },

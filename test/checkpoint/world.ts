@@ -374,7 +374,9 @@ const fencedBySink = Effect.fail({ reason: "Fenced" })
 const recordOf = (epoch: number, data: Data) => ({
   epoch,
   prepared: ["table", "files"].map((writer) => ({ query: "q", writer, epoch, data })),
-  readers: [{ operator: "s", partition: "0", lane: 0, position: String(data.rows[1]), rows: data.rows[1], watermarks: {} }],
+  readers: [
+    { operator: "s", partition: "0", lane: 0, position: String(data.rows[1]), rows: data.rows[1], watermarks: {} }
+  ],
   ledger: { epoch, operators: [], edges: [], sinks: [] },
   plan: { operators: [] },
   parallelism: 1,

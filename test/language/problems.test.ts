@@ -281,7 +281,8 @@ describe("options", () => {
 describe("stages, for callers without types", () => {
   const noTime = "window: rows without event time: call EventStream.withEventTime first"
   const noKey = "window: rows without a key: call EventStream.keyBy first"
-  const keyedRows = "keyed rows: call EventStream.window, EventStream.aggregateRunning or EventStream.process right after EventStream.keyBy"
+  const keyedRows =
+    "keyed rows: call EventStream.window, EventStream.aggregateRunning or EventStream.process right after EventStream.keyBy"
   const changing = 'rows that may still change: end with EventStream.to(sink, { mode: "update" }) or mode "complete"'
   const window = JS.window(minute, { late: "drop" })
 

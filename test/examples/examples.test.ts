@@ -125,7 +125,7 @@ const expectations: { readonly [number: string]: (result: { readonly out: string
       "o-4 paid 10 0",
       "o-5 not open 0 -7"
     ]),
-  "13": ({ out }) => expect(out).toBe("epoch 2: 3 orders in an hour that is still open; out so far:\n")
+  "13": ({ out }) => expect(out).toMatch(/^epoch \d+: 3 orders in an hour that is still open; out so far:\n$/)
 }
 
 /** What those say that go on where they stopped, when they are run again. */

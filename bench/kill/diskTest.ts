@@ -33,7 +33,7 @@ const sizeMiB = 8
 const livesMs = 8_000
 const fullMs = 2_500
 const patienceMs = 30_000
-const noSpace = /given up.*(ENOSPC|no space|full)/i
+const noSpace = /(given up|cannot be kept now).*(ENOSPC|no space|full)/i
 
 /** Whether file systems can be mounted here: it takes root. */
 export const canMount = (): boolean => process.platform === "linux" && process.getuid?.() === 0

@@ -133,7 +133,8 @@ const goesOnFrom = (ended: Ended): { readonly epoch: number; readonly text: stri
 const isFrom = (from: { readonly epoch: number; readonly text: string }, facts: ChainFacts | undefined): boolean =>
   facts !== undefined &&
   from.epoch === facts.epoch &&
-  facts.positions.length > 0 &&
+  // Stopped before the first row, there is no position to name.
+  (facts.positions.length > 0 || facts.rows === 0) &&
   facts.positions.every((position) => from.text.includes(position))
 
 /** A process that has not ended by now is stuck. */

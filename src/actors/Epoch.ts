@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type { Ownership } from "../checkpoint/Chain.ts"
 import type { EpochRecord, Manifest, ReaderRecord, StateFile } from "../checkpoint/Manifest.ts"
-import { QueryError, SinkError } from "../model/Errors.ts"
+import { QueryError, SinkError, StoreError } from "../model/Errors.ts"
 import { failpoint } from "../model/Failpoint.ts"
 import { addBalances, imbalances, type Ledger, type OperatorBalance } from "../model/Ledger.ts"
 import { Limits } from "../model/Limits.ts"
@@ -251,11 +251,33 @@ const commitEach = (
   const commit = (mine: Prepared): Effect.Effect<void, unknown> => {
     const i = sinks.findIndex((stage) => stage.name === mine.writer)
     if (i < 0) return Effect.fail(gone(query, mine))
-    const sending = failpoint(`sink[${i}].commit.sent`, sinks[i].sink.commit(mine))
+    const patient = commitPatiently(query, mine.epoch, sinks[i])(sinks[i].sink.commit(mine))
+    const sending = failpoint(`sink[${i}].commit.sent`, patient)
     return Effect.andThen(sending, failpoint(`sink[${i}].commit.replied`, Effect.void))
   }
   return Effect.forEach(prepared, commit, { discard: true })
 }
+
+/**
+ * The epoch has happened, so a store that has no room for dead letters now is asked again, as for a checkpoint (C9).
+ * Failures of other sinks are for the user's restart schedule.
+ */
+const commitPatiently =
+  (query: string, epoch: number, stage: SinkStage) =>
+  (commit: Effect.Effect<void, unknown>): Effect.Effect<void, unknown> =>
+    Effect.gen(function* () {
+      for (let tried = 1; ; tried++) {
+        const committed = yield* Effect.result(commit)
+        if (Result.isSuccess(committed)) return
+        const { failure } = committed
+        if (!(failure instanceof StoreError) || tried >= Limits.checkpointFailuresMax)
+          return yield* Effect.fail(failure)
+        const pauseMs = Math.min(Limits.checkpointRetryMaxMs, Limits.checkpointRetryMinMs * 2 ** (tried - 1))
+        const what = `query ${query}: ${stage.name} of epoch ${epoch} cannot be kept now: ${textOf(failure)}`
+        yield* Effect.logWarning(`${what}; the query goes on, results wait; next try in ${pauseMs / 1000} s`)
+        yield* Effect.sleep(Duration.millis(pauseMs))
+      }
+    })
 
 const unprepared = (query: string, stage: SinkStage): SinkError =>
   new SinkError({

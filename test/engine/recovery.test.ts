@@ -1,6 +1,6 @@
 import { Effect, References, Schedule } from "effect"
 import { describe, expect, it } from "vitest"
-import { Checkpoint, EventStream, Foreach, Memory, Query, QueryError, Trigger, Window } from "tidemark"
+import { Checkpoint, EventStream, Foreach, Memory, Query, QueryError, StoreError, Trigger, Window } from "tidemark"
 import { factsOf } from "../../src/actors/QueryHandle.ts"
 import { Limits } from "../../src/model/Limits.ts"
 import { counted, errorOf, until } from "./kit.ts"
@@ -160,6 +160,32 @@ describe("a row that fails attempt after attempt", () => {
         expect(yield* Query.deadLetters("q")).toHaveLength(1)
       })
     ))
+})
+
+describe("C3, C9: a store without room for dead letters", () => {
+  it("is asked again: the epoch has happened, and the query goes on without a restart", async () => {
+    const inner = Memory.objectStore()
+    let refused = 0
+    const put = (name: string, bytes: Uint8Array) =>
+      Effect.suspend(() => {
+        if (!name.startsWith("dead/") || refused++ > 0) return inner.put(name, bytes)
+        return Effect.fail(new StoreError({ store: "m", name, operation: "put", message: "planted: disk full" }))
+      })
+    await Effect.gen(function* () {
+      const out = Memory.sink<Row>()
+      const pipeline = EventStream.from(Memory.source(rows(0, 9))).pipe(
+        EventStream.mapEffect((row) => (row.t === 50 ? Effect.fail("no") : Effect.succeed(row)), {
+          onError: "deadLetter"
+        }),
+        EventStream.to(out)
+      )
+      const summary = yield* Query.run(pipeline, { name: "q" })
+      expect(summary.restarts).toBe(0)
+      expect(refused).toBeGreaterThan(1)
+      expect(yield* Query.deadLetters("q")).toHaveLength(1)
+      expect(yield* out.rows).toHaveLength(8)
+    }).pipe(quietly, Effect.provide(Checkpoint.layer({ ...inner, put })), Effect.runPromise)
+  })
 })
 
 describe("C5a: one owner", () => {

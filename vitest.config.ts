@@ -12,7 +12,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts", "property-tests/**/*.test.ts"],
     execArgv: ["--conditions=tidemark-source"],
-    testTimeout: 30_000,
+    testTimeout: 120_000,
     hookTimeout: 60_000,
     allowOnly: !requireAll && process.env.CI !== "true",
     reporters: ["default", closingLine(requireAll)]

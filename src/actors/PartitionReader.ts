@@ -24,6 +24,7 @@ import { engineRows } from "./engineRows.ts"
 import { watchEnd } from "./Lag.ts"
 import { PartitionTime, type TimedBranch } from "./PartitionTime.ts"
 import { type Pulled, Puller } from "./Puller.ts"
+import { monotonicNow } from "./monotonic.ts"
 import type { Barrier, Data, Message, Sized } from "./Message.ts"
 import type { ReaderOptions, ReaderStatus } from "./ReaderOptions.ts"
 import { snapshotting, type Task } from "./Task.ts"
@@ -162,8 +163,12 @@ export class PartitionReader {
   }
 
   #hasCaughtUp(cursor: PartitionCursor<unknown, unknown, unknown>): Effect.Effect<boolean, unknown> {
-    if (this.#puller.askedAt === undefined || this.#pulled.length > 0 || this.#kept !== undefined)
-      return Effect.succeed(false)
+    const { askedAt } = this.#puller
+    if (askedAt === undefined || this.#pulled.length > 0 || this.#kept !== undefined) return Effect.succeed(false)
+    const { features } = this.#o.source
+    // A source that cannot say where its end is: at the end of a bounded one it says so, others have to be quiet a while.
+    if (!features.endPosition)
+      return Effect.succeed(!features.bounded && monotonicNow(this.#clock) - askedAt >= Limits.availableQuietMs)
     return this.#atEnd(cursor)
   }
 

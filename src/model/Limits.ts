@@ -49,6 +49,8 @@ export const Limits = {
   alignmentDriftMs: 300_000,
   /** How often a reader looks whether its partition became idle. */
   idleCheckMs: 250,
+  /** How long a source that cannot say where its end is must be quiet, before all that was available has been read. */
+  availableQuietMs: 2_000,
   /** Pace of epochs when neither the user, nor a sink, nor the checkpoint store asks for another. */
   epochIntervalMs: 100,
   /** Pace at which a query that goes as fast as possible looks whether something came. */

@@ -27,7 +27,7 @@ interface Figures {
 const figures = new Map<string, Array<Figures>>()
 for (let round = 0; round < Number(values.rounds); round++) {
   for (const [name, [command, args]] of Object.entries(contestants)) {
-    const { code, stdout } = await run(command, args, { NODE: process.execPath })
+    const { code, stdout } = await run(command, args, { NODE: process.execPath, N: values.events })
     if (code !== 0) throw new Error(`${name} ended with ${code}`)
     const json = lastJson(stdout)
     console.error(JSON.stringify(json))

@@ -168,19 +168,30 @@ const shapes = fc.record({
   explicit: fc.boolean()
 })
 
-const moves = (): fc.Arbitrary<ReadonlyArray<ReadonlyArray<ReadonlyArray<Move>>>> =>
-  fc.array(fc.array(fc.array(move, { maxLength: 14 }), { minLength: 0, maxLength: 3 }), { minLength: 1, maxLength: 2 })
+/** How large jobs are at most. */
+export interface JobSize {
+  readonly rowsMax: number
+  readonly partitionsMin: number
+  readonly partitionsMax: number
+}
+
+const movesOf = (size: JobSize): fc.Arbitrary<ReadonlyArray<ReadonlyArray<ReadonlyArray<Move>>>> => {
+  const { rowsMax: maxLength, partitionsMin, partitionsMax } = size
+  const partition = fc.array(move, maxLength > 20 ? { maxLength, size: "max" } : { maxLength })
+  const partitions = fc.array(partition, { minLength: partitionsMin, maxLength: partitionsMax })
+  return fc.array(partitions, { minLength: 1, maxLength: 2 })
+}
 
 const dedupes: fc.Arbitrary<Dedupe> = fc.record({
   late: fc.constantFrom<Dedupe["late"]>("forward", "drop", "output"),
   lateness: fc.integer({ min: 0, max: 3 })
 })
 
-/** A job of any shape. */
-export const job: fc.Arbitrary<Job> = fc
+/** Jobs of any shape. */
+export const jobs = (size: JobSize): fc.Arbitrary<Job> => fc
   .record({
     shape: shapes,
-    moves: moves(),
+    moves: movesOf(size),
     before: fc.array(step, { maxLength: 2 }),
     after: fc.array(step, { maxLength: 2 }),
     branches: fc.option(fc.tuple(fc.array(simple, { maxLength: 1 }), fc.array(simple, { maxLength: 1 })), { freq: 3 }),
@@ -225,6 +236,9 @@ export const job: fc.Arbitrary<Job> = fc
       ...(chains ? { chained } : {})
     }
   })
+
+/** A small job of any shape. */
+export const job: fc.Arbitrary<Job> = jobs({ rowsMax: 14, partitionsMin: 0, partitionsMax: 3 })
 
 /** Modes that a job's results may be written in (A4). */
 export const modesOf = (j: Job): ReadonlyArray<Manner["mode"]> =>

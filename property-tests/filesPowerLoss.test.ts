@@ -7,7 +7,7 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import * as Files from "../src/connectors/files/Files.ts"
 import { attempt, type Fault, type History, live } from "../test/files/recoveryDriver.ts"
-import { type DiskFaults, makeSimulatedDisk } from "../test/support/simulatedDisk.ts"
+import { type DiskFaults, makeSimulatedDisk } from "../src/testing/SimulatedDisk.ts"
 import { runs } from "./engineJobs.ts"
 
 /** Numbers from 0 to below 1, the same for the same seed (mulberry32). */

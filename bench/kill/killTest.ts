@@ -6,10 +6,14 @@ import { runHistory, type Step, type StepResult } from "./history.ts"
 import { commandLine, embedded } from "./process.ts"
 import type { Rot } from "./rot.ts"
 import { seeded, type Seeded } from "./seeded.ts"
-import { afterRot, sidesOf, steps } from "./steps.ts"
+import { failpointNames, failpointsAfterRot } from "../../src/testing/failpoints.ts"
 import { inParallel, isRight, makeTally } from "./tally.ts"
 import { makeTargets, type Targets } from "./targets.ts"
 import type { World } from "./world.ts"
+
+/** Both sides of steps. */
+const sidesOf = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
+  names.flatMap((name) => [`${name}:before`, `${name}:after`])
 
 /** What is asked for. */
 export interface KillTest {
@@ -81,7 +85,7 @@ const sayEveryMs = 10_000
 export const killTest = async (world: World, test: KillTest): Promise<KillTestResult> => {
   const { settings, expected } = world
   const random = seeded(world.seed)
-  const targets = makeTargets(sidesOf(steps), new Set(sidesOf(afterRot)))
+  const targets = makeTargets(sidesOf(failpointNames), new Set(sidesOf(failpointsAfterRot)))
   targets.passed(new Set(expected.passed))
   const tally = makeTally(world)
   let kills = 0

@@ -81,7 +81,7 @@ export const makeAttempt = (
   Scope.Scope
 > =>
   Effect.gen(function* () {
-    for (const load of loadsOf(o.topology)) yield* Effect.promise(load)
+    for (const load of loadsOf(o.topology)) yield* whenLoaded(load)
     const mailbox = yield* Queue.unbounded<CoordinatorEvent>()
     const fibers = yield* FiberSet.make<unknown, unknown>()
     const chunkRows = Math.min(o.chunkRows, Limits.chunkRowsMax, o.epochRowsMax)
@@ -166,9 +166,16 @@ const namedTwice = (source: ReadySource, partitions: ReadonlyArray<string>): Sou
   return new SourceError({ connector: source.name, retryable: false, message })
 }
 
+/** Waits for what an operator wants loaded, where it is not yet. */
+export const whenLoaded = (load: () => Promise<void> | undefined): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const loading = load()
+    return loading === undefined ? Effect.void : Effect.promise(() => loading)
+  })
+
 /** What the aggregates of a plan want loaded. */
-const loadsOf = (topology: Topology): ReadonlySet<() => Promise<void>> => {
-  const loads = new Set<() => Promise<void>>()
+const loadsOf = (topology: Topology): ReadonlySet<() => Promise<void> | undefined> => {
+  const loads = new Set<() => Promise<void> | undefined>()
   for (const node of topology.keyed) {
     if (node.kind === "dedupe") continue
     if (node.kind === "process") {

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { whenLoaded } from "../actors/Attempt.ts"
 import { JobTypeId } from "../actors/Job.ts"
 import { layOut } from "../actors/Topology.ts"
 import type { TaskStates } from "../checkpoint/Chain.ts"
@@ -94,7 +95,7 @@ const specsFrom = (o: StateOptions, objects: ObjectStore): Effect.Effect<SpecsOf
     )
     for (const spec of [...specs.values()].flat()) {
       const { load } = spec
-      if (load !== undefined) yield* Effect.promise(load)
+      if (load !== undefined) yield* whenLoaded(load)
     }
     return (operator: string) => specs.get(operator)
   })

@@ -153,8 +153,8 @@ export interface ProcessSpec {
   readonly ttlMs: number | "never"
   readonly onRow: (row: unknown, context: unknown) => unknown
   readonly onTimer?: (timer: unknown, context: unknown) => unknown
-  /** Loads what the state's Schema needs; the runtime awaits it before the operator is made. */
-  readonly load: () => Promise<void>
+  /** Loads what the state's Schema needs; the runtime awaits it before the operator is made. Undefined: it is loaded. */
+  readonly load: () => Promise<void> | undefined
 }
 /** keyBy + a user's own code with state and timers (rule A7). Emits final rows, of whatever columns. */
 export interface ProcessNode extends Base {

@@ -21,9 +21,12 @@ export interface StateCodec {
 let schema: typeof Schema | undefined
 
 /** Loads what {@link stateCodec} needs. */
-export const loadStateCodec = async (): Promise<void> => {
-  schema = await import("effect/Schema")
-}
+export const loadStateCodec = (): Promise<void> | undefined =>
+  schema === undefined
+    ? import("effect/Schema").then((loaded) => {
+        schema = loaded
+      })
+    : undefined
 
 /** The codec of a Schema; {@link loadStateCodec} must have been awaited. */
 export const stateCodec = (state: unknown): StateCodec => {

@@ -1,6 +1,7 @@
 /** Builds the pipeline of a `Job` with the public API. */
 import { type Duration, Effect, Schema } from "effect"
-import { EventStream, Late, type Memory, type Pipeline, Window } from "tidemark"
+import { EventStream, Late, type Pipeline, Window } from "tidemark"
+import type { AnySink } from "../../src/model/Sink.ts"
 import type { Source } from "../../src/model/Source.ts"
 import type { Job, Row, Step, Windows } from "../oracle/Job.ts"
 
@@ -78,10 +79,10 @@ const aggregates = (of: never): object => {
 }
 
 /** Where the rows of a job go. */
-export interface JobSinks {
-  readonly results: Memory.MemorySink<unknown>
-  readonly late: Memory.MemorySink<unknown>
-  readonly dedupeLate: Memory.MemorySink<unknown>
+export interface JobSinks<S = AnySink> {
+  readonly results: S
+  readonly late: S
+  readonly dedupeLate: S
 }
 
 const timed = (job: Job, s: Untyped, timing: object): Untyped =>
@@ -101,13 +102,13 @@ const windowed = EventStream.window as (w: unknown, o: unknown) => unknown
 
 const deduped = (job: Job, s: Untyped, sinks: JobSinks): Untyped => {
   if (job.dedupe === undefined) return s
-  const policy = job.dedupe.late === "output" ? Late.to(sinks.dedupeLate) : job.dedupe.late
+  const policy = job.dedupe.late === "output" ? Late.to(sinks.dedupeLate as never) : job.dedupe.late
   return pipe(s, EventStream.dedupe("id" as never, { late: policy, allowedLateness: job.dedupe.lateness } as never))
 }
 
 const aggregated = (job: Job, s: Untyped, sinks: JobSinks): Untyped => {
   if (job.windows === undefined) return pipe(s, EventStream.aggregateRunning(aggregates as never))
-  const late = job.late === "output" ? Late.to(sinks.late) : job.late
+  const late = job.late === "output" ? Late.to(sinks.late as never) : job.late
   const options = {
     late,
     ...(job.lateness === 0 ? {} : { allowedLateness: job.lateness }),

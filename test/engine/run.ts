@@ -250,7 +250,7 @@ export const runJob = (job: Job, manner: Manner): Effect.Effect<Run, unknown> =>
 /** What a query that has ended gave. */
 export const resultOf = (
   handle: Query.QueryHandle<unknown>,
-  sinks: JobSinks,
+  sinks: JobSinks<Memory.MemorySink<unknown>>,
   mode: Manner["mode"]
 ): Effect.Effect<Run, unknown, Checkpoint.CheckpointStore> =>
   Effect.gen(function* () {

@@ -4,11 +4,11 @@
  */
 import { Effect, Exit, Option, type Scope } from "effect"
 import * as Files from "../../src/connectors/files/Files.ts"
-import type { FileError, FileSystem } from "../../src/model/FileSystem.ts"
+import type { FileSystem } from "../../src/model/FileSystem.ts"
 import type { ObjectStore } from "../../src/model/ObjectStore.ts"
 import type { Prepared } from "../../src/model/Sink.ts"
 import { context, wire } from "../conformance/sinkWorld.ts"
-import { type DiskFaults, makeSimulatedDisk, type SimulatedDisk } from "../support/simulatedDisk.ts"
+import { type DiskFaults, killed, makeSimulatedDisk, type SimulatedDisk } from "../../src/testing/SimulatedDisk.ts"
 
 /** Rows that a history writes. */
 export const rowCount = 6
@@ -167,7 +167,7 @@ export const live = (history: History, planted: DiskFaults = {}): Promise<string
   )
   const run = (fs: FileSystem): Effect.Effect<Exit.Exit<void, unknown>> =>
     Effect.exit(Effect.provideService(attempt, Files.FileSystem, fs))
-  const dead = Effect.fail({ killed: true } as unknown as FileError)
+  const dead = Effect.fail(killed)
   const trouble = (exit: Exit.Exit<void, unknown>): string | undefined =>
     Exit.isSuccess(exit) || Option.contains(Exit.findErrorOption(exit), "fenced") ? undefined : String(exit.cause)
 

@@ -38,8 +38,11 @@ export interface AggregateSpec {
   readonly fingerprinted: boolean
   /** Wrong options, such as a quantile of 95; reported before the query starts. */
   readonly problems?: ReadonlyArray<OptionProblem>
-  /** Loads what `make` and its columns need and a start should not pay for; the runtime awaits it before the first. */
-  readonly load?: () => Promise<void>
+  /**
+   * Loads what `make` and its columns need and a start should not pay for; the runtime awaits it before the first.
+   * Undefined: it is loaded.
+   */
+  readonly load?: () => Promise<void> | undefined
   readonly make: () => Accumulators
 }
 

@@ -41,9 +41,12 @@ interface StateAccumulators extends Accumulators {
 let schema: typeof Schema | undefined
 
 /** Loads what reducers need at run time; `AggregateSpec.load` of each of them. */
-export const loadSchema = async (): Promise<void> => {
-  schema = await import("effect/Schema")
-}
+export const loadSchema = (): Promise<void> | undefined =>
+  schema === undefined
+    ? import("effect/Schema").then((loaded) => {
+        schema = loaded
+      })
+    : undefined
 
 /** A state to JSON and back, by its Schema. */
 const stateCodec = (

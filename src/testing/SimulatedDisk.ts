@@ -6,14 +6,8 @@
  * rename within a folder is one change of it; across folders it is two, which part (as journalling file systems do).
  * A process that is killed leaves everything as it was seen. Deterministic: what is kept is asked of the caller.
  */
-import { Effect } from "effect"
-import {
-  FileError,
-  type FileErrorCode,
-  type FileInfo,
-  type FileSystem,
-  type OpenFile
-} from "../../src/model/FileSystem.ts"
+import * as Effect from "effect/Effect"
+import { FileError, type FileErrorCode, type FileInfo, type FileSystem, type OpenFile } from "../model/FileSystem.ts"
 
 interface FileNode {
   readonly kind: "file"
@@ -59,7 +53,10 @@ export interface SimulatedProcess {
 
 /** The disk. */
 export interface SimulatedDisk {
-  /** A process. `before` happens before each call, with its number; once it fails, no call has any effect any more. */
+  /**
+   * A process. `before` happens before each call, with its number. Where it fails the call has no effect; once it fails
+   * with {@link killed}, no call has any effect any more.
+   */
   readonly process: (before?: (call: number, what: string) => Effect.Effect<void, FileError>) => SimulatedProcess
   /** Power is lost: `chance` gives numbers from 0 to below 1, which decide what stays. */
   readonly losePower: (chance: () => number) => void
@@ -69,6 +66,10 @@ export interface SimulatedDisk {
   readonly read: (path: string) => Uint8Array | undefined
   /** Names of the files in a folder as processes see it. */
   readonly list: (path: string) => ReadonlyArray<string>
+  /** Paths of all files below a folder as processes see it, in order. */
+  readonly files: (folder: string) => ReadonlyArray<string>
+  /** A bit of a file goes bad, on the disk itself: `at` counts bytes from the start, round and round. */
+  readonly rot: (path: string, at: number, bit: number) => void
 }
 
 const fail = (code: FileErrorCode, operation: string, path: string): FileError =>
@@ -78,6 +79,12 @@ const fail = (code: FileErrorCode, operation: string, path: string): FileError =
 export const killed = fail("Other", "any call", "of a process that was killed")
 
 const segments = (path: string): ReadonlyArray<string> => path.split("/").filter((s) => s !== "" && s !== ".")
+
+const filesBelow = (path: string, node: Node | undefined): ReadonlyArray<string> => {
+  if (node === undefined) return []
+  if (node.kind === "file") return [path]
+  return [...node.seen].flatMap(([name, child]) => filesBelow(`${path}/${name}`, child)).sort()
+}
 
 /** An empty disk. */
 export const makeSimulatedDisk = (faults: DiskFaults = {}): SimulatedDisk => {
@@ -185,7 +192,10 @@ export const makeSimulatedDisk = (faults: DiskFaults = {}): SimulatedDisk => {
     return made
   }
   const append = (node: FileNode, bytes: Uint8Array): void => {
-    node.seen = Uint8Array.from([...node.seen, ...bytes])
+    const seen = new Uint8Array(node.seen.length + bytes.length)
+    seen.set(node.seen)
+    seen.set(bytes, node.seen.length)
+    node.seen = seen
     node.modifiedMs = ++nowMs
   }
 
@@ -195,7 +205,11 @@ export const makeSimulatedDisk = (faults: DiskFaults = {}): SimulatedDisk => {
     const call = <A>(what: string, run: () => A): Effect.Effect<A, FileError> =>
       Effect.suspend(() => {
         if (isDead) return Effect.fail(killed)
-        return Effect.tapError(before(calls++, what), () => Effect.sync(() => (isDead = true)))
+        return Effect.tapError(before(calls++, what), (error) =>
+          Effect.sync(() => {
+            if (error === killed) isDead = true
+          })
+        )
       }).pipe(
         Effect.andThen(
           Effect.try({ try: run, catch: (e) => (e instanceof FileError ? e : fail("Other", what, String(e))) })
@@ -276,6 +290,15 @@ export const makeSimulatedDisk = (faults: DiskFaults = {}): SimulatedDisk => {
       return node?.kind === "directory"
         ? [...node.seen].flatMap(([name, { kind }]) => (kind === "file" ? [name] : []))
         : []
+    },
+    files: (path) => filesBelow(path, find(path)),
+    rot: (path, at, bit) => {
+      const node = fileAt("rot", path)
+      if (node.seen.length === 0) return
+      const isDurable = node.durable === node.seen
+      node.seen = node.seen.slice()
+      node.seen[at % node.seen.length] ^= 1 << bit % 8
+      if (isDurable) node.durable = node.seen
     }
   }
 }

@@ -1,10 +1,10 @@
 /**
  * The failpoints of the semantics that a query on files passes (`docs/SEMANTICS.md`, "Failpoints"); the last two only when
- * a file has gone bad (`rot.ts`).
+ * a file has gone bad.
  */
 
-/** Each is to be hit before and after. */
-export const steps: ReadonlyArray<string> = [
+/** By name; `sink[i]` stands for any number. */
+export const failpointNames: ReadonlyArray<string> = [
   "list",
   "base.read",
   "takeover.primary",
@@ -35,9 +35,6 @@ export const steps: ReadonlyArray<string> = [
   "void.put",
   "repair.write"
 ]
-/** Come to after a rot only: not aimed at otherwise. */
-export const afterRot: ReadonlyArray<string> = ["void.put", "repair.write"]
 
-/** Both sides of steps. */
-export const sidesOf = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
-  names.flatMap((name) => [`${name}:before`, `${name}:after`])
+/** Those of them that are come to only after a file has gone bad. */
+export const failpointsAfterRot: ReadonlyArray<string> = ["void.put", "repair.write"]

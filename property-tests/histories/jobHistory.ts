@@ -1,0 +1,211 @@
+/**
+ * A history of a random job: the real runtime under faults, judged by the oracle. Everything is decided by the case.
+ */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { Files, Memory, Query, Trigger } from "tidemark"
+import { deadLettersOf } from "../../src/checkpoint/DeadLetters.ts"
+import type { AnySink } from "../../src/model/Sink.ts"
+import type { Source } from "../../src/model/Source.ts"
+import type { Fault } from "../../src/testing/Fault.ts"
+import { faultySink, type SinkFault } from "../../src/testing/faultySink.ts"
+import {
+  checkpointFolder,
+  type HistoryResult,
+  type Life,
+  runHistory,
+  type Subject,
+  type World
+} from "../../src/testing/History.ts"
+import { Seeded } from "../../src/testing/seeded.ts"
+import type { SimulatedDisk } from "../../src/testing/SimulatedDisk.ts"
+import { type LogFault, type SimulatedPartition, simulatedSource } from "../../src/testing/SimulatedLog.ts"
+import { simulatedStartMs } from "../../src/testing/Simulator.ts"
+import { pipelineOf } from "../../test/engine/build.ts"
+import { countsOf } from "../../test/engine/run.ts"
+import { type Job, multiset, type Partition, type Row } from "../../test/oracle/Job.ts"
+import { evaluate } from "../../test/oracle/Oracle.ts"
+
+/** One history as data. */
+export interface JobCase {
+  readonly seed: number
+  readonly job: Job
+  readonly mode: "append" | "update" | "complete"
+  /** Results go to files on the simulated disk, where they can be said in JSON. */
+  readonly toFiles: boolean
+  /** Most rows of an epoch; 0: as many as come between two ticks. */
+  readonly epochRows: number
+  readonly everyMs: number
+  /** Rows of a partition come so far apart at most, ms. */
+  readonly paceMs: number
+  readonly endPosition: boolean
+  /** The query restarts by itself, in its process, when an attempt fails. */
+  readonly restarts: boolean
+  readonly lives: ReadonlyArray<Life>
+  readonly faults: ReadonlyArray<Fault>
+}
+
+/** What was found. */
+export interface Verdict {
+  readonly history: HistoryResult
+  readonly problems: ReadonlyArray<string>
+  readonly lost: number
+  readonly duplicated: number
+  readonly events: number
+}
+
+const partitionsOf = (c: JobCase): ReadonlyArray<Partition> => c.job.sources.flat()
+
+/** Rows and the moments at which they come: a function of the case, so that a replay of a partition is the same. */
+const simulated = (c: JobCase, partition: Partition, number: number, index: number): SimulatedPartition<Row> => {
+  const random = new Seeded(c.seed + number * 7919)
+  let at = 0
+  const arriveMs = partition.rows.map((_, row) => {
+    for (const fault of c.faults)
+      if (fault.kind === "stall" && fault.row === row && fault.partition % partitionsOf(c).length === number)
+        at += fault.ms
+    if (c.paceMs > 0) at += random.below(c.paceMs + 1)
+    return at
+  })
+  const { rows, appendTimes } = partition
+  return { name: `p${index}`, rows, arriveMs, ...(appendTimes === undefined ? {} : { appendTimes }) }
+}
+
+/** Faults of partitions, which strike once for the whole history. */
+interface Struck {
+  readonly logs: ReadonlyArray<ReadonlyArray<LogFault>>
+  readonly sinkCalls: { calls: number; struck: (kind: SinkFault["kind"]) => void }
+}
+
+const logFaults = (c: JobCase): ReadonlyArray<ReadonlyArray<LogFault>> => {
+  let number = 0
+  return c.job.sources.map((partitions) =>
+    partitions.flatMap((_, index) => {
+      const mine = number++
+      return c.faults.flatMap((fault): ReadonlyArray<LogFault> => {
+        if (fault.kind !== "read error" && fault.kind !== "expired") return []
+        if (fault.partition % partitionsOf(c).length !== mine) return []
+        const at = { partition: `p${index}`, left: 1 }
+        return fault.kind === "expired" ? [{ kind: "expired", row: 0, ...at }] : [{ kind: "read", row: fault.row, ...at }]
+      })
+    })
+  )
+}
+
+const sinkFaultsOf = (c: JobCase): ReadonlyArray<SinkFault> =>
+  c.faults.flatMap((fault): ReadonlyArray<SinkFault> => {
+    if (fault.kind !== "sink fails" && fault.kind !== "sink no reply" && fault.kind !== "sink slow") return []
+    return [{ kind: fault.kind.slice(5) as SinkFault["kind"], atCall: fault.atCall, calls: fault.calls }]
+  })
+
+const outFolder = "/out/results"
+
+/** The results as a reader of the folder sees them. */
+const readResults = (disk: SimulatedDisk): ReadonlyArray<unknown> =>
+  disk
+    .list(outFolder)
+    .filter((name) => !name.startsWith("."))
+    .flatMap((name) => new TextDecoder().decode(disk.read(`${outFolder}/${name}`)).split("\n"))
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as unknown)
+
+const difference = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const left = new Map<string, number>()
+  for (const text of b) left.set(text, (left.get(text) ?? 0) + 1)
+  return a.filter((text) => {
+    const n = left.get(text) ?? 0
+    if (n > 0) left.set(text, n - 1)
+    return n === 0
+  })
+}
+
+/** Runs a case, and judges it. */
+export const runCase = (c: JobCase): Verdict => {
+  const tables = { results: Memory.makeTable(), late: Memory.makeTable(), dedupeLate: Memory.makeTable() }
+  const sinks = {
+    results: Memory.sink({ table: tables.results }),
+    late: Memory.sink({ table: tables.late }),
+    dedupeLate: Memory.sink({ table: tables.dedupeLate })
+  }
+  let world: World | undefined
+  const struck: Struck = {
+    logs: logFaults(c),
+    sinkCalls: { calls: 0, struck: (kind) => world?.struck(`sink ${kind}`) }
+  }
+  const subject: Subject = (w, life) =>
+    Effect.suspend(() => {
+      world = w
+      return start(c, w, life, sinks, struck)
+    })
+  const { seed, faults, lives } = c
+  const history = runHistory({ seed, faults, lives, query: "job", subject })
+  return judge(c, history, world as World, sinks)
+}
+
+type Sinks = { readonly [K in "results" | "late" | "dedupeLate"]: Memory.MemorySink<unknown> }
+
+const start = (c: JobCase, world: World, life: Life, sinks: Sinks, struck: Struck) => {
+  const { simulator } = world
+  const { job, mode } = c
+  let number = 0
+  const sources = job.sources.map((partitions, s) =>
+    simulatedSource(simulator, simulatedStartMs, {
+      name: `s${s}`,
+      partitions: partitions.map((partition, index) => simulated(c, partition, number++, index)),
+      features: { bounded: true, endPosition: c.endPosition, dynamicPartitions: false },
+      faults: struck.logs[s],
+      onStruck: world.struck
+    })
+  ) as unknown as ReadonlyArray<Source<Row, unknown, unknown>>
+  const faults = sinkFaultsOf(c)
+  const faulty = (sink: unknown): AnySink => faultySink(simulator, sink as AnySink, faults, struck.sinkCalls)
+  const all = {
+    results: faulty(c.toFiles ? Files.jsonLines(outFolder) : sinks.results),
+    late: faulty(sinks.late),
+    dedupeLate: faulty(sinks.dedupeLate)
+  }
+  return Query.start(pipelineOf(job, sources, all, mode, { alignment: 20 }), {
+    name: "job",
+    chunkRows: life.chunkRows,
+    parallelism: life.parallelism,
+    trigger: Trigger.every(c.everyMs, c.epochRows === 0 ? {} : { maxEvents: c.epochRows }),
+    ...(c.restarts ? { restart: Schedule.spaced("50 millis"), restartLimit: { restarts: 20, within: "1 minute" } } : {})
+  })
+}
+
+const judge = (c: JobCase, history: HistoryResult, { disk }: World, sinks: Sinks): Verdict => {
+  const events = partitionsOf(c).reduce((n, { rows }) => n + rows.length, 0)
+  const problems = [...history.problems]
+  const { summary } = history
+  if (summary === undefined) return { history, problems, lost: 0, duplicated: 0, events }
+  const wanted = evaluate(c.job)
+  const got = {
+    results: c.toFiles
+      ? readResults(disk)
+      : Effect.runSync(c.mode === "append" ? sinks.results.rows : sinks.results.table),
+    late: Effect.runSync(sinks.late.rows),
+    dedupeLate: Effect.runSync(sinks.dedupeLate.rows)
+  }
+  let lost = 0
+  let duplicated = 0
+  for (const output of ["results", "late", "dedupeLate"] as const) {
+    const missing = difference(multiset(wanted[output]), multiset(got[output]))
+    const extra = difference(multiset(got[output]), multiset(wanted[output]))
+    lost += missing.length
+    duplicated += extra.length
+    if (missing.length > 0) problems.push(`${output}: ${missing.length} missing: ${missing[0]}`)
+    if (extra.length > 0) problems.push(`${output}: ${extra.length} too many: ${extra[0]}`)
+  }
+  const counts = JSON.stringify(countsOf(c.job, summary.ledger))
+  if (counts !== JSON.stringify(wanted.counts))
+    problems.push(`the ledger counts ${counts}, the oracle ${JSON.stringify(wanted.counts)}`)
+  const { untimed, quarantined, effectDead, refused, badId } = wanted.counts
+  const dead = untimed + quarantined + effectDead + refused + badId
+  const letters = Effect.runSync(
+    deadLettersOf(Files.store(checkpointFolder), "job", 1000).pipe(
+      Effect.provideService(Files.FileSystem, disk.process().fs)
+    )
+  ).length
+  if (letters !== dead) problems.push(`${letters} dead letters are kept, of ${dead}`)
+  return { history, problems, lost, duplicated, events }
+}

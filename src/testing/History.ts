@@ -1,0 +1,396 @@
+/**
+ * One history: processes of a query on one disk, under a plan of faults, until its input is read to its end.
+ *
+ * The runtime is the real one, as it ships: supervisor, attempts, checkpoints in files, sinks. Only its surroundings are
+ * simulated: scheduler, clock, randomness, disk, partitions. A process that ends before the input does is started again, as
+ * an operator's machine would do. What was wrong on the way is in `problems`; what the sinks hold is for laws to judge.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as References from "effect/References"
+import type * as Scope from "effect/Scope"
+import { HeapLimit } from "../actors/MemoryBudget.ts"
+import { factsOf, type QueryHandle } from "../actors/QueryHandle.ts"
+import { makeRegistry, QueryRegistry } from "../actors/Registry.ts"
+import type { QuerySummary } from "../actors/Supervisor.ts"
+import { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
+import { LiveAttempts } from "../checkpoint/LiveAttempts.ts"
+import { HostProcess, type Owner } from "../checkpoint/Owner.ts"
+import { CompressionThread } from "../checkpoint/zlib.ts"
+import { store } from "../connectors/files/FileObjectStore.ts"
+import { FileSystem } from "../connectors/files/FileSystem.ts"
+import { QueryError, SinkError, SourceError, StoreError } from "../model/Errors.ts"
+import { type FailpointHandler, Failpoints } from "../model/Failpoint.ts"
+import { FileError } from "../model/FileSystem.ts"
+import { imbalances } from "../model/Ledger.ts"
+import { type Fault, type FaultKind, isProcessFault, type ProcessFault } from "./Fault.ts"
+import { Seeded } from "./seeded.ts"
+import { makeSimulatedDisk, type SimulatedDisk } from "./SimulatedDisk.ts"
+import { type SimulatedProcess, Simulator } from "./Simulator.ts"
+import { Watching } from "./Watching.ts"
+
+/** What differs from one process of a history to the next. */
+export interface Life {
+  readonly parallelism: number
+  readonly chunkRows: number
+  /** Of another machine: nobody can see whether it still runs. */
+  readonly elsewhere: boolean
+}
+
+/** Where the processes of a history run. */
+export interface World {
+  readonly simulator: Simulator
+  readonly disk: SimulatedDisk
+  /** Counts a fault of the world that struck. */
+  readonly struck: (kind: FaultKind) => void
+  /** Asks for the drain of a query whose input never ends: all of it has been read. */
+  readonly exhausted: () => void
+}
+
+/** What is simulated: starts the query in a process, from nothing but what is outside of it. */
+export type Subject = (
+  world: World,
+  life: Life
+) => Effect.Effect<QueryHandle<unknown>, unknown, CheckpointStore | Scope.Scope>
+
+/** A history to run. */
+export interface HistoryOptions {
+  readonly seed: number
+  readonly faults: ReadonlyArray<Fault>
+  /** Of the first process, of the second, and so on, round and round. */
+  readonly lives: ReadonlyArray<Life>
+  readonly query: string
+  readonly subject: Subject
+}
+
+/** What came of it. */
+export interface HistoryResult {
+  /** What must never be: defects, imbalances, watermarks that go back, queues over their bound, an end that never comes. */
+  readonly problems: ReadonlyArray<string>
+  /** Of the last process; undefined when none came to the end. */
+  readonly summary: QuerySummary | undefined
+  readonly processes: number
+  /** Faults that happened, by kind. */
+  readonly faults: ReadonlyMap<FaultKind, number>
+  /** Failpoints at which a process was ended, as `name:side`. */
+  readonly killedAt: ReadonlyArray<string>
+  /** Epochs that were made durable. */
+  readonly epochs: number
+  readonly regressions: number
+  readonly steps: number
+  readonly traceHash: string
+}
+
+/** Where the checkpoint stands on the disk. */
+export const checkpointFolder = "/checkpoint"
+
+/** A history that takes more steps has no end: the usual one takes a few thousand. */
+const stepsMax = 400_000
+/** Processes that fail one after the other, with no fault left to explain it. */
+const processesMax = 40
+
+/** What may stop a process that nothing is wrong with but its surroundings. */
+const isTrouble = (error: unknown): boolean =>
+  error instanceof SinkError ||
+  error instanceof SourceError ||
+  error instanceof StoreError ||
+  error instanceof FileError ||
+  (error instanceof QueryError && (error.reason === "Checkpoint" || error.reason === "DrainTimeout"))
+
+/** What stops a process because there is another. */
+const isOthers = (error: unknown): boolean =>
+  error instanceof QueryError && (error.reason === "Fenced" || error.reason === "Owned")
+
+interface Running {
+  readonly process: SimulatedProcess
+  readonly life: Life
+  terminate: () => void
+  handle: QueryHandle<unknown> | undefined
+}
+
+/** `sink[3].commit.sent` counts as `sink[i].commit.sent`. */
+const general = (failpoint: string): string => failpoint.replace(/\[\d+\]/, "[i]")
+
+class History {
+  readonly #o: HistoryOptions
+  readonly #world: World
+  readonly #watching: Watching
+  readonly #faults: Array<ProcessFault>
+  readonly #running: Array<Running> = []
+  readonly #happened = new Map<FaultKind, number>()
+  readonly #killedAt: Array<string> = []
+  readonly #problems: Array<string> = []
+  /** Something in its surroundings may fail a process. */
+  readonly #mayFail: boolean
+  #summary: QuerySummary | undefined
+  #lives = 0
+  #isOver = false
+  /** In which process, and when, the next fault happens. */
+  #armed: { readonly fault: ProcessFault; readonly running: Running; passages: number } | undefined
+  /** Processes that wait for the one that took over from them. */
+  readonly #asleep: Array<{ readonly sleeper: Running; readonly watched: Running }> = []
+
+  constructor(o: HistoryOptions) {
+    this.#o = o
+    const simulator = new Simulator(o.seed)
+    this.#world = {
+      simulator,
+      disk: makeSimulatedDisk(),
+      struck: (kind) => this.#count(kind),
+      exhausted: () => {
+        for (const { terminate } of this.#running) terminate()
+      }
+    }
+    this.#mayFail = o.faults.some((fault) => !isProcessFault(fault) || fault.kind === "rot")
+    this.#watching = new Watching(this.#world.disk, checkpointFolder, o.query)
+    this.#faults = o.faults.filter(isProcessFault)
+  }
+
+  run(): HistoryResult {
+    const { simulator } = this.#world
+    this.#start()
+    this.#arm()
+    const stopped = simulator.run(() => this.#isOver, stepsMax)
+    if (stopped === "stuck") this.#problems.push("nothing can happen any more, and the input is not read to its end")
+    if (stopped === "limit") this.#problems.push(`no end after ${stepsMax} steps, with all faults over`)
+    return {
+      problems: [...this.#problems, ...this.#watching.problems],
+      summary: this.#summary,
+      processes: this.#lives,
+      faults: this.#happened,
+      killedAt: this.#killedAt,
+      epochs: this.#watching.epochs,
+      regressions: this.#watching.regressions,
+      steps: simulator.steps,
+      traceHash: simulator.traceHash
+    }
+  }
+
+  #count(kind: FaultKind): void {
+    this.#happened.set(kind, (this.#happened.get(kind) ?? 0) + 1)
+  }
+
+  #fail(problem: string): void {
+    this.#problems.push(problem)
+    this.#isOver = true
+  }
+
+  #start(): Running {
+    const { lives, subject } = this.#o
+    const life = lives[this.#lives++ % lives.length]
+    const number = this.#lives
+    let terminate: (() => void) | undefined
+    let isTerminated = false
+    const signal = Effect.callback<void>((resume) => {
+      terminate = () => resume(Effect.void)
+      if (isTerminated) terminate()
+    })
+    const program = Effect.scoped(
+      Effect.gen({ self: this }, function* () {
+        const handle = yield* subject(this.#world, life)
+        running.handle = handle
+        const summary = yield* Effect.raceFirst(handle.await, Effect.andThen(signal, handle.drain))
+        this.#judge(handle, summary)
+        return summary
+      })
+    )
+    const process = this.#world.simulator.spawn(this.#surrounded(program, number, life), (exit) =>
+      this.#ended(running, exit as Exit.Exit<QuerySummary, unknown>)
+    )
+    const running: Running = {
+      process,
+      life,
+      handle: undefined,
+      terminate: () => {
+        isTerminated = true
+        terminate?.()
+      }
+    }
+    this.#running.push(running)
+    return running
+  }
+
+  /** Everything that is not the program: its disk, its checkpoint, its place in the world. */
+  #surrounded(
+    program: Effect.Effect<QuerySummary, unknown, CheckpointStore>,
+    number: number,
+    life: Life
+  ): Effect.Effect<unknown, unknown> {
+    const { disk } = this.#world
+    const self: Omit<Owner, "attemptId"> = {
+      host: life.elsewhere ? `host-${number}` : "here",
+      bootId: "boot",
+      pidNamespace: "pids",
+      container: "none",
+      pid: number,
+      startedAt: String(number)
+    }
+    const isGone = (owner: Owner): boolean =>
+      owner.host === self.host && !this.#running.some((r) => r.process.id === owner.pid && isThere(r.process))
+    const process = disk.process((call, what) => this.#beforeDisk(call, what))
+    return program.pipe(
+      Effect.provideService(FileSystem, process.fs),
+      Effect.provideService(CheckpointStore, { objects: store(checkpointFolder) }),
+      Effect.provideService(HostProcess, {
+        self: Effect.succeed(self),
+        isGone: (owner) => Effect.sync(() => isGone(owner))
+      }),
+      Effect.provideService(LiveAttempts, new Map()),
+      Effect.provideService(QueryRegistry, makeRegistry()),
+      Effect.provideService(HeapLimit, 1 << 30),
+      Effect.provideService(CompressionThread, "here"),
+      Effect.provideService(Failpoints, this.#failpoints(number)),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    )
+  }
+
+  /** A call to the disk takes a turn, or some time, and may fail. */
+  #beforeDisk(call: number, what: string): Effect.Effect<void, FileError> {
+    const { simulator } = this.#world
+    const fault = this.#diskFault()
+    if (fault !== undefined) {
+      this.#count(fault)
+      const code = fault === "disk full" ? "NoSpace" : "Other"
+      return Effect.fail(new FileError({ code, operation: what, path: what, message: `${what}: simulated ${fault}` }))
+    }
+    simulator.note(call)
+    const pace = simulator.random.below(8)
+    return pace === 0 ? Effect.sleep(1 + simulator.random.below(3)) : pace < 5 ? Effect.yieldNow : Effect.void
+  }
+
+  #diskCalls = 0
+  #diskFault(): "disk full" | "disk error" | "too many files" | undefined {
+    const at = this.#diskCalls++
+    for (const fault of this.#o.faults) {
+      if (fault.kind !== "disk full" && fault.kind !== "disk error" && fault.kind !== "too many files") continue
+      if (fault.atCall <= at && at < fault.atCall + fault.calls) return fault.kind
+    }
+    return undefined
+  }
+
+  #failpoints(number: number): FailpointHandler {
+    return (name, when) =>
+      Effect.suspend(() => {
+        const running = this.#running[number - 1]
+        if (name === "manifest.copy" && when === "after") this.#watching.epoch()
+        const armed = this.#armed
+        if (armed === undefined || armed.running !== running || !("failpoint" in armed.fault.at)) return Effect.void
+        const { at } = armed.fault
+        if (at.failpoint !== general(name) || at.when !== when || ++armed.passages < at.passage) return Effect.void
+        this.#strike(running, armed.fault)
+        // A process that is frozen here goes on here.
+        return isThere(running.process) ? Effect.yieldNow : Effect.never
+      })
+  }
+
+  /** The next fault lies in wait in the process that was started last. */
+  #arm(): void {
+    this.#armed = undefined
+    const running = this.#running.findLast((r) => r.process.state === "running")
+    if (running === undefined) return
+    const fault = this.#faults.shift()
+    if (fault === undefined) return
+    this.#armed = { fault, running, passages: 0 }
+    if ("steps" in fault.at) running.process.after(fault.at.steps, () => this.#strike(running, fault))
+  }
+
+  #strike(running: Running, fault: ProcessFault): void {
+    if (this.#isOver || this.#armed?.fault !== fault) return
+    const { simulator } = this.#world
+    this.#armed = undefined
+    this.#count(fault.kind)
+    simulator.noteText(fault.kind)
+    switch (fault.kind) {
+      case "kill":
+      case "rot":
+      case "power loss":
+        this.#kill(running, fault)
+        break
+      case "sigterm":
+        running.terminate()
+        break
+      case "clock jump":
+        running.process.setClock(fault.byMs)
+        this.#arm()
+        break
+      case "second":
+        this.#start()
+        this.#arm()
+        break
+      case "freeze": {
+        running.process.freeze()
+        const watched = this.#start()
+        this.#asleep.push({ sleeper: running, watched })
+        if (fault.wakeAfter > 0) simulator.later(fault.wakeAfter, () => running.process.thaw())
+        this.#arm()
+        break
+      }
+    }
+  }
+
+  #kill(running: Running, fault: Extract<ProcessFault, { readonly kind: "kill" | "rot" | "power loss" }>): void {
+    const { disk } = this.#world
+    if ("failpoint" in fault.at) this.#killedAt.push(`${fault.at.failpoint}:${fault.at.when}`)
+    running.process.kill()
+    if (fault.kind === "power loss") {
+      // The machine goes, and all that ran on it.
+      for (const other of this.#running) other.process.kill()
+      const random = new Seeded(fault.seed)
+      disk.losePower(() => random.chance())
+    }
+    if (fault.kind === "rot") this.#rot(fault.seed)
+    this.#wake(running)
+    if (!this.#running.some(({ process }) => process.state === "running")) this.#start()
+    this.#arm()
+  }
+
+  /** Whoever slept until this process was over goes on. */
+  #wake(over: Running): void {
+    for (const { sleeper, watched } of this.#asleep) if (watched === over) sleeper.process.thaw()
+  }
+
+  /** One file of the checkpoint of which there are two goes bad. */
+  #rot(seed: number): void {
+    const { disk } = this.#world
+    const doubled = disk
+      .files(`${checkpointFolder}/queries/${this.#o.query}`)
+      .filter((path) => /\/(primary|copy|data)\//.test(path) && !path.includes("/.tmp-"))
+    if (doubled.length === 0) return
+    const random = new Seeded(seed)
+    disk.rot(random.pick(doubled), random.below(1 << 20), random.below(8))
+  }
+
+  #judge(handle: QueryHandle<unknown>, summary: QuerySummary): void {
+    for (const what of imbalances(summary.ledger)) this.#problems.push(`ledger: ${JSON.stringify(what)}`)
+    this.#watching.queues(factsOf(handle))
+  }
+
+  #ended(running: Running, exit: Exit.Exit<QuerySummary, unknown>): void {
+    const { simulator } = this.#world
+    simulator.note(running.process.id * 8 + (Exit.isSuccess(exit) ? 5 : 6))
+    this.#wake(running)
+    if (Exit.isFailure(exit)) {
+      const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+      const isExpected = isTrouble(error) ? this.#mayFail : isOthers(error)
+      if (!isExpected) return this.#fail(`process ${running.process.id} ended with ${Cause.pretty(exit.cause)}`)
+    } else if (exit.value.ended === "exhausted") this.#summary = exit.value
+    if (this.#running.some(({ process }) => process.state === "running" || process.state === "frozen")) {
+      if (this.#armed === undefined || this.#armed.running === running) this.#arm()
+      return
+    }
+    if (this.#summary !== undefined) {
+      this.#isOver = true
+      return
+    }
+    if (this.#lives >= processesMax) return this.#fail(`${processesMax} processes did not come to the end of the input`)
+    this.#start()
+    if (this.#armed === undefined || this.#armed.running === running) this.#arm()
+  }
+}
+
+const isThere = (process: SimulatedProcess): boolean => process.state === "running" || process.state === "frozen"
+
+/** Runs a history to its end. Synchronous, and a function of its options alone. */
+export const runHistory = (o: HistoryOptions): HistoryResult => new History(o).run()

@@ -1,0 +1,61 @@
+/** What is looked at while a history runs: each epoch's manifest as it stands on the disk, and the queues. */
+import type { QueryState } from "../actors/QueryState.ts"
+import { decodeChainBytes } from "../checkpoint/ManifestCodec.ts"
+import { chainPrefix, numberOfName } from "../checkpoint/names.ts"
+import { imbalances } from "../model/Ledger.ts"
+import { Limits } from "../model/Limits.ts"
+import type { SimulatedDisk } from "./SimulatedDisk.ts"
+
+/** Looks, and keeps what was wrong. */
+export class Watching {
+  readonly problems: Array<string> = []
+  epochs = 0
+  /** Watermarks and positions that went back from one epoch to the next. */
+  regressions = 0
+  readonly #disk: SimulatedDisk
+  readonly #folder: string
+  #newest = 0
+  /** By source operator and partition: rows read and watermarks at the last epoch. */
+  readonly #readers = new Map<string, { readonly rows: number; readonly watermarks: Record<string, number> }>()
+
+  constructor(disk: SimulatedDisk, checkpointFolder: string, query: string) {
+    this.#disk = disk
+    this.#folder = `${checkpointFolder}/${chainPrefix(query, "copy")}`.replace(/\/$/, "")
+  }
+
+  /** An epoch has its second copy: looks at its manifest. */
+  epoch(): void {
+    const path = this.#disk.files(this.#folder).find((name) => numberOfName(name) !== undefined)
+    const bytes = path === undefined ? undefined : this.#disk.read(path)
+    if (path === undefined || bytes === undefined) return
+    const number = numberOfName(path) ?? 0
+    const read = decodeChainBytes(bytes)
+    if (read.tag !== "manifest" || number <= this.#newest) return
+    this.#newest = number
+    this.epochs++
+    const { manifest } = read
+    for (const what of imbalances(manifest.ledger)) this.problems.push(`epoch ${number}: ${JSON.stringify(what)}`)
+    for (const { operator, partition, rows, watermarks } of manifest.readers) {
+      const key = JSON.stringify([operator, partition])
+      const before = this.#readers.get(key)
+      if (before !== undefined) {
+        if (rows < before.rows) this.#regressed(`epoch ${number}: ${key} is at row ${rows} after ${before.rows}`)
+        for (const [name, watermark] of Object.entries(before.watermarks))
+          if ((watermarks[name] ?? -Infinity) < watermark)
+            this.#regressed(`epoch ${number}: the watermark of ${key} is ${watermarks[name]} after ${watermark}`)
+      }
+      this.#readers.set(key, { rows, watermarks })
+    }
+  }
+
+  #regressed(what: string): void {
+    this.regressions++
+    this.problems.push(what)
+  }
+
+  /** No queue was ever fuller than it may be (P12). */
+  queues(state: QueryState): void {
+    for (const { task, peak } of state.status?.queues() ?? [])
+      if (peak > Limits.edgeChunksMax) this.problems.push(`the inbox of ${task} held ${peak} messages`)
+  }
+}

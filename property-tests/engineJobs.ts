@@ -188,54 +188,57 @@ const dedupes: fc.Arbitrary<Dedupe> = fc.record({
 })
 
 /** Jobs of any shape. */
-export const jobs = (size: JobSize): fc.Arbitrary<Job> => fc
-  .record({
-    shape: shapes,
-    moves: movesOf(size),
-    before: fc.array(step, { maxLength: 2 }),
-    after: fc.array(step, { maxLength: 2 }),
-    branches: fc.option(fc.tuple(fc.array(simple, { maxLength: 1 }), fc.array(simple, { maxLength: 1 })), { freq: 3 }),
-    dedupe: dedupes,
-    keyed: fc.boolean(),
-    late: fc.constantFrom<Late>("drop", "output"),
-    chained: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined, freq: 3 }),
-    early: fc.boolean(),
-    appended: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) })
-  })
-  .map(({ shape: s, moves, before, after, branches, dedupe, keyed, late, chained, early, appended }): Job => {
-    const timed = s.windows?.kind === "time"
-    const lateness = timed ? s.lateness : 0
-    const shape: Shape = {
-      windows: s.windows,
-      bound: s.bound,
-      lateness,
-      hostile: s.kind === "hostile",
-      copies: s.kind === "dedupe",
-      explicit: s.explicit
-    }
-    const sources = moves.map((partitions, source) =>
-      partitions.map((of, p): Partition => {
-        const rows = rowsOf(shape, of, p * 3, source * 1000 + p * 100)
-        return appended ? { rows, appendTimes: rows.map((row, i) => appendTimeOf(row, of[i])) } : { rows }
-      })
-    )
-    const chains = s.windows !== undefined && lateness === 0 && s.kind !== "hostile" && chained !== undefined
-    return {
-      sources,
-      before: s.kind === "stepped" ? before : [],
-      watermark: s.explicit ? "explicit" : s.bound,
-      ...(appended ? { maxFutureSkew: skewMs } : {}),
-      after: s.kind === "stepped" ? after : [],
-      ...(s.kind === "stepped" && branches !== null ? { branches } : {}),
-      ...(s.kind === "dedupe" ? { dedupe: { ...dedupe, lateness: Math.min(dedupe.lateness, lateness) } } : {}),
-      keyed: keyed || s.kind === "hostile",
-      ...(s.windows === undefined ? {} : { windows: s.windows }),
-      lateness,
-      ...(timed && early && !chains ? { early } : {}),
-      late,
-      ...(chains ? { chained } : {})
-    }
-  })
+export const jobs = (size: JobSize): fc.Arbitrary<Job> =>
+  fc
+    .record({
+      shape: shapes,
+      moves: movesOf(size),
+      before: fc.array(step, { maxLength: 2 }),
+      after: fc.array(step, { maxLength: 2 }),
+      branches: fc.option(fc.tuple(fc.array(simple, { maxLength: 1 }), fc.array(simple, { maxLength: 1 })), {
+        freq: 3
+      }),
+      dedupe: dedupes,
+      keyed: fc.boolean(),
+      late: fc.constantFrom<Late>("drop", "output"),
+      chained: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined, freq: 3 }),
+      early: fc.boolean(),
+      appended: fc.oneof({ weight: 4, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) })
+    })
+    .map(({ shape: s, moves, before, after, branches, dedupe, keyed, late, chained, early, appended }): Job => {
+      const timed = s.windows?.kind === "time"
+      const lateness = timed ? s.lateness : 0
+      const shape: Shape = {
+        windows: s.windows,
+        bound: s.bound,
+        lateness,
+        hostile: s.kind === "hostile",
+        copies: s.kind === "dedupe",
+        explicit: s.explicit
+      }
+      const sources = moves.map((partitions, source) =>
+        partitions.map((of, p): Partition => {
+          const rows = rowsOf(shape, of, p * 3, source * 1000 + p * 100)
+          return appended ? { rows, appendTimes: rows.map((row, i) => appendTimeOf(row, of[i])) } : { rows }
+        })
+      )
+      const chains = s.windows !== undefined && lateness === 0 && s.kind !== "hostile" && chained !== undefined
+      return {
+        sources,
+        before: s.kind === "stepped" ? before : [],
+        watermark: s.explicit ? "explicit" : s.bound,
+        ...(appended ? { maxFutureSkew: skewMs } : {}),
+        after: s.kind === "stepped" ? after : [],
+        ...(s.kind === "stepped" && branches !== null ? { branches } : {}),
+        ...(s.kind === "dedupe" ? { dedupe: { ...dedupe, lateness: Math.min(dedupe.lateness, lateness) } } : {}),
+        keyed: keyed || s.kind === "hostile",
+        ...(s.windows === undefined ? {} : { windows: s.windows }),
+        lateness,
+        ...(timed && early && !chains ? { early } : {}),
+        late,
+        ...(chains ? { chained } : {})
+      }
+    })
 
 /** A small job of any shape. */
 export const job: fc.Arbitrary<Job> = jobs({ rowsMax: 14, partitionsMin: 0, partitionsMax: 3 })

@@ -4,19 +4,12 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { Files, Memory, Query, Trigger } from "tidemark"
-import { deadLettersOf } from "../../src/checkpoint/DeadLetters.ts"
 import type { AnySink } from "../../src/model/Sink.ts"
 import type { Source } from "../../src/model/Source.ts"
 import type { Fault } from "../../src/testing/Fault.ts"
 import { faultySink, type SinkFault } from "../../src/testing/faultySink.ts"
-import {
-  checkpointFolder,
-  type HistoryResult,
-  type Life,
-  runHistory,
-  type Subject,
-  type World
-} from "../../src/testing/History.ts"
+import { type HistoryResult, runHistory } from "../../src/testing/History.ts"
+import type { Life, Subject, World } from "../../src/testing/World.ts"
 import { Seeded } from "../../src/testing/seeded.ts"
 import type { SimulatedDisk } from "../../src/testing/SimulatedDisk.ts"
 import { type LogFault, type SimulatedPartition, simulatedSource } from "../../src/testing/SimulatedLog.ts"
@@ -42,6 +35,7 @@ export interface JobCase {
   /** The query restarts by itself, in its process, when an attempt fails. */
   readonly restarts: boolean
   readonly lives: ReadonlyArray<Life>
+  readonly store: "files" | "remote"
   readonly faults: ReadonlyArray<Fault>
 }
 
@@ -60,15 +54,17 @@ const partitionsOf = (c: JobCase): ReadonlyArray<Partition> => c.job.sources.fla
 const simulated = (c: JobCase, partition: Partition, number: number, index: number): SimulatedPartition<Row> => {
   const random = new Seeded(c.seed + number * 7919)
   let at = 0
+  const stalls = c.faults.flatMap((fault) =>
+    fault.kind === "stall" && fault.partition % partitionsOf(c).length === number ? [fault] : []
+  )
   const arriveMs = partition.rows.map((_, row) => {
-    for (const fault of c.faults)
-      if (fault.kind === "stall" && fault.row === row && fault.partition % partitionsOf(c).length === number)
-        at += fault.ms
+    for (const stall of stalls) if (stall.row === row) at += stall.ms
     if (c.paceMs > 0) at += random.below(c.paceMs + 1)
     return at
   })
   const { rows, appendTimes } = partition
-  return { name: `p${index}`, rows, arriveMs, ...(appendTimes === undefined ? {} : { appendTimes }) }
+  const stalledAt = stalls.map(({ row }) => row)
+  return { name: `p${index}`, rows, arriveMs, stalledAt, ...(appendTimes === undefined ? {} : { appendTimes }) }
 }
 
 /** Faults of partitions, which strike once for the whole history. */
@@ -86,7 +82,9 @@ const logFaults = (c: JobCase): ReadonlyArray<ReadonlyArray<LogFault>> => {
         if (fault.kind !== "read error" && fault.kind !== "expired") return []
         if (fault.partition % partitionsOf(c).length !== mine) return []
         const at = { partition: `p${index}`, left: 1 }
-        return fault.kind === "expired" ? [{ kind: "expired", row: 0, ...at }] : [{ kind: "read", row: fault.row, ...at }]
+        return fault.kind === "expired"
+          ? [{ kind: "expired", row: 0, ...at }]
+          : [{ kind: "read", row: fault.row, ...at }]
       })
     })
   )
@@ -137,8 +135,8 @@ export const runCase = (c: JobCase): Verdict => {
       world = w
       return start(c, w, life, sinks, struck)
     })
-  const { seed, faults, lives } = c
-  const history = runHistory({ seed, faults, lives, query: "job", subject })
+  const { seed, faults, lives, store } = c
+  const history = runHistory({ seed, faults, lives, store, query: "job", subject })
   return judge(c, history, world as World, sinks)
 }
 
@@ -173,7 +171,7 @@ const start = (c: JobCase, world: World, life: Life, sinks: Sinks, struck: Struc
   })
 }
 
-const judge = (c: JobCase, history: HistoryResult, { disk }: World, sinks: Sinks): Verdict => {
+const judge = (c: JobCase, history: HistoryResult, { disk, objects }: World, sinks: Sinks): Verdict => {
   const events = partitionsOf(c).reduce((n, { rows }) => n + rows.length, 0)
   const problems = [...history.problems]
   const { summary } = history
@@ -201,11 +199,10 @@ const judge = (c: JobCase, history: HistoryResult, { disk }: World, sinks: Sinks
     problems.push(`the ledger counts ${counts}, the oracle ${JSON.stringify(wanted.counts)}`)
   const { untimed, quarantined, effectDead, refused, badId } = wanted.counts
   const dead = untimed + quarantined + effectDead + refused + badId
-  const letters = Effect.runSync(
-    deadLettersOf(Files.store(checkpointFolder), "job", 1000).pipe(
-      Effect.provideService(Files.FileSystem, disk.process().fs)
-    )
-  ).length
+  const letters = objects
+    .names("dead/job/")
+    .flatMap((name) => new TextDecoder().decode(objects.get(name)).split("\n"))
+    .filter((line) => line !== "").length
   if (letters !== dead) problems.push(`${letters} dead letters are kept, of ${dead}`)
   return { history, problems, lost, duplicated, events }
 }

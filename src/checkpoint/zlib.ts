@@ -26,10 +26,7 @@ export const CompressionThread: Context.Reference<"pool" | "here"> = Context.Ref
   { defaultValue: () => "pool" }
 )
 
-const onThread = (
-  pooled: (done: Done) => void,
-  here: () => Uint8Array
-): Effect.Effect<Uint8Array, Error> =>
+const onThread = (pooled: (done: Done) => void, here: () => Uint8Array): Effect.Effect<Uint8Array, Error> =>
   Effect.flatMap(CompressionThread, (thread) =>
     thread === "pool" ? asEffect(pooled) : Effect.try({ try: here, catch: (e) => e as Error })
   )

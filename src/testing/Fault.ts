@@ -31,6 +31,8 @@ export type ProcessFault =
 export type WorldFault =
   /** Calls to the disk fail: ENOSPC, EIO, EMFILE. */
   | { readonly kind: "disk full" | "disk error" | "too many files"; readonly atCall: number; readonly calls: number }
+  /** Calls to a remote store of checkpoints fail, or are done without a reply. */
+  | { readonly kind: "store fails" | "store no reply"; readonly atCall: number; readonly calls: number }
   /** Calls to a sink fail, are done without a reply, or take long. */
   | { readonly kind: "sink fails" | "sink no reply" | "sink slow"; readonly atCall: number; readonly calls: number }
   /** From a row on, a partition gives nothing for a while. */
@@ -40,7 +42,9 @@ export type WorldFault =
   /** A partition that is opened where it was left says that its rows have expired, once. */
   | { readonly kind: "expired"; readonly partition: number }
 
+/** Anything that can go wrong. */
 export type Fault = ProcessFault | WorldFault
+/** What kinds there are. */
 export type FaultKind = Fault["kind"]
 
 /** Every kind there is. */
@@ -55,6 +59,8 @@ export const faultKinds: ReadonlyArray<FaultKind> = [
   "disk full",
   "disk error",
   "too many files",
+  "store fails",
+  "store no reply",
   "sink fails",
   "sink no reply",
   "sink slow",
@@ -65,4 +71,5 @@ export const faultKinds: ReadonlyArray<FaultKind> = [
 
 const ofProcess: ReadonlySet<FaultKind> = new Set(faultKinds.slice(0, 7))
 
+/** Whether a fault is one of processes. */
 export const isProcessFault = (fault: Fault): fault is ProcessFault => ofProcess.has(fault.kind)

@@ -10,13 +10,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
-import type * as Scope from "effect/Scope"
 import { HeapLimit } from "../actors/MemoryBudget.ts"
 import { factsOf, type QueryHandle } from "../actors/QueryHandle.ts"
 import { makeRegistry, QueryRegistry } from "../actors/Registry.ts"
 import type { QuerySummary } from "../actors/Supervisor.ts"
 import { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
 import { LiveAttempts } from "../checkpoint/LiveAttempts.ts"
+import { queryPrefix } from "../checkpoint/names.ts"
 import { HostProcess, type Owner } from "../checkpoint/Owner.ts"
 import { CompressionThread } from "../checkpoint/zlib.ts"
 import { store } from "../connectors/files/FileObjectStore.ts"
@@ -24,36 +24,14 @@ import { FileSystem } from "../connectors/files/FileSystem.ts"
 import { QueryError, SinkError, SourceError, StoreError } from "../model/Errors.ts"
 import { type FailpointHandler, Failpoints } from "../model/Failpoint.ts"
 import { FileError } from "../model/FileSystem.ts"
-import { imbalances } from "../model/Ledger.ts"
+import type { ObjectStore } from "../model/ObjectStore.ts"
 import { type Fault, type FaultKind, isProcessFault, type ProcessFault } from "./Fault.ts"
 import { Seeded } from "./seeded.ts"
-import { makeSimulatedDisk, type SimulatedDisk } from "./SimulatedDisk.ts"
+import { makeSimulatedDisk } from "./SimulatedDisk.ts"
+import { SimulatedObjects, type StoreFault } from "./SimulatedStore.ts"
 import { type SimulatedProcess, Simulator } from "./Simulator.ts"
 import { Watching } from "./Watching.ts"
-
-/** What differs from one process of a history to the next. */
-export interface Life {
-  readonly parallelism: number
-  readonly chunkRows: number
-  /** Of another machine: nobody can see whether it still runs. */
-  readonly elsewhere: boolean
-}
-
-/** Where the processes of a history run. */
-export interface World {
-  readonly simulator: Simulator
-  readonly disk: SimulatedDisk
-  /** Counts a fault of the world that struck. */
-  readonly struck: (kind: FaultKind) => void
-  /** Asks for the drain of a query whose input never ends: all of it has been read. */
-  readonly exhausted: () => void
-}
-
-/** What is simulated: starts the query in a process, from nothing but what is outside of it. */
-export type Subject = (
-  world: World,
-  life: Life
-) => Effect.Effect<QueryHandle<unknown>, unknown, CheckpointStore | Scope.Scope>
+import { checkpointFolder, type Life, objectsIn, objectsOn, type Subject, type World } from "./World.ts"
 
 /** A history to run. */
 export interface HistoryOptions {
@@ -62,6 +40,8 @@ export interface HistoryOptions {
   /** Of the first process, of the second, and so on, round and round. */
   readonly lives: ReadonlyArray<Life>
   readonly query: string
+  /** Where checkpoints are kept: in files on the simulated disk, or in a remote store. */
+  readonly store: "files" | "remote"
   readonly subject: Subject
 }
 
@@ -79,12 +59,10 @@ export interface HistoryResult {
   /** Epochs that were made durable. */
   readonly epochs: number
   readonly regressions: number
+  readonly imbalances: number
   readonly steps: number
   readonly traceHash: string
 }
-
-/** Where the checkpoint stands on the disk. */
-export const checkpointFolder = "/checkpoint"
 
 /** A history that takes more steps has no end: the usual one takes a few thousand. */
 const stepsMax = 400_000
@@ -116,6 +94,7 @@ const general = (failpoint: string): string => failpoint.replace(/\[\d+\]/, "[i]
 class History {
   readonly #o: HistoryOptions
   readonly #world: World
+  readonly #remote = new SimulatedObjects()
   readonly #watching: Watching
   readonly #faults: Array<ProcessFault>
   readonly #running: Array<Running> = []
@@ -135,16 +114,18 @@ class History {
   constructor(o: HistoryOptions) {
     this.#o = o
     const simulator = new Simulator(o.seed)
+    const disk = makeSimulatedDisk()
     this.#world = {
       simulator,
-      disk: makeSimulatedDisk(),
+      disk,
+      objects: o.store === "files" ? objectsOn(disk) : objectsIn(this.#remote),
       struck: (kind) => this.#count(kind),
       exhausted: () => {
         for (const { terminate } of this.#running) terminate()
       }
     }
     this.#mayFail = o.faults.some((fault) => !isProcessFault(fault) || fault.kind === "rot")
-    this.#watching = new Watching(this.#world.disk, checkpointFolder, o.query)
+    this.#watching = new Watching(this.#world.objects, o.query)
     this.#faults = o.faults.filter(isProcessFault)
   }
 
@@ -163,6 +144,7 @@ class History {
       killedAt: this.#killedAt,
       epochs: this.#watching.epochs,
       regressions: this.#watching.regressions,
+      imbalances: this.#watching.imbalances,
       steps: simulator.steps,
       traceHash: simulator.traceHash
     }
@@ -232,7 +214,7 @@ class History {
     const process = disk.process((call, what) => this.#beforeDisk(call, what))
     return program.pipe(
       Effect.provideService(FileSystem, process.fs),
-      Effect.provideService(CheckpointStore, { objects: store(checkpointFolder) }),
+      Effect.provideService(CheckpointStore, { objects: this.#store() }),
       Effect.provideService(HostProcess, {
         self: Effect.succeed(self),
         isGone: (owner) => Effect.sync(() => isGone(owner))
@@ -258,6 +240,15 @@ class History {
     simulator.note(call)
     const pace = simulator.random.below(8)
     return pace === 0 ? Effect.sleep(1 + simulator.random.below(3)) : pace < 5 ? Effect.yieldNow : Effect.void
+  }
+
+  #store(): ObjectStore {
+    if (this.#o.store === "files") return store(checkpointFolder)
+    const faults = this.#o.faults.flatMap((fault): ReadonlyArray<StoreFault> => {
+      if (fault.kind !== "store fails" && fault.kind !== "store no reply") return []
+      return [{ ...fault, kind: fault.kind === "store fails" ? "fails" : "no reply" }]
+    })
+    return this.#remote.store(this.#world.simulator, faults, (kind) => this.#count(`store ${kind}`))
   }
 
   #diskCalls = 0
@@ -353,17 +344,17 @@ class History {
 
   /** One file of the checkpoint of which there are two goes bad. */
   #rot(seed: number): void {
-    const { disk } = this.#world
-    const doubled = disk
-      .files(`${checkpointFolder}/queries/${this.#o.query}`)
-      .filter((path) => /\/(primary|copy|data)\//.test(path) && !path.includes("/.tmp-"))
-    if (doubled.length === 0) return
+    const { objects } = this.#world
+    // A store that replicates itself has one copy of a state (C6).
+    const doubled = this.#o.store === "files" ? /\/(primary|copy|data)\// : /\/(primary|copy)\//
+    const names = objects.names(queryPrefix(this.#o.query)).filter((name) => doubled.test(name))
+    if (names.length === 0) return
     const random = new Seeded(seed)
-    disk.rot(random.pick(doubled), random.below(1 << 20), random.below(8))
+    objects.rot(random.pick(names), random.below(1 << 20), random.below(8))
   }
 
   #judge(handle: QueryHandle<unknown>, summary: QuerySummary): void {
-    for (const what of imbalances(summary.ledger)) this.#problems.push(`ledger: ${JSON.stringify(what)}`)
+    this.#watching.ledger("the end", summary.ledger)
     this.#watching.queues(factsOf(handle))
   }
 
@@ -393,4 +384,13 @@ class History {
 const isThere = (process: SimulatedProcess): boolean => process.state === "running" || process.state === "frozen"
 
 /** Runs a history to its end. Synchronous, and a function of its options alone. */
-export const runHistory = (o: HistoryOptions): HistoryResult => new History(o).run()
+export const runHistory = (o: HistoryOptions): HistoryResult => {
+  // Errors are values here, made and forgotten by the dozen: where they were made costs more than all else about them.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return new History(o).run()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}

@@ -297,7 +297,7 @@ export const makeSimulatedDisk = (faults: DiskFaults = {}): SimulatedDisk => {
       if (node.seen.length === 0) return
       const isDurable = node.durable === node.seen
       node.seen = node.seen.slice()
-      node.seen[at % node.seen.length] ^= 1 << bit % 8
+      node.seen[at % node.seen.length] ^= 1 << (bit % 8)
       if (isDurable) node.durable = node.seen
     }
   }

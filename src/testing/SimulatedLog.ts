@@ -16,6 +16,8 @@ export interface SimulatedPartition<out A> {
   readonly rows: ReadonlyArray<A>
   readonly arriveMs: ReadonlyArray<number>
   readonly appendTimes?: ReadonlyArray<number>
+  /** Rows before which the partition gives nothing for a while: to be counted. */
+  readonly stalledAt?: ReadonlyArray<number>
   /** When the partition appears; default: it is there from the start. */
   readonly appearsMs?: number
 }
@@ -34,7 +36,7 @@ export interface SimulatedLogOptions<out A> {
   readonly partitions: ReadonlyArray<SimulatedPartition<A>>
   readonly features: Pick<SourceFeatures, "bounded" | "endPosition" | "dynamicPartitions">
   readonly faults: ReadonlyArray<LogFault>
-  readonly onStruck: (kind: "read error" | "expired") => void
+  readonly onStruck: (kind: "read error" | "expired" | "stall") => void
   /** Whoever asks for rows of a dynamic source that has no more learns so here: it never ends by itself. */
   readonly onExhausted?: (partition: string) => void
 }
@@ -59,8 +61,7 @@ export const simulatedSource = <A>(
     new SourceError({ connector: o.name, partition, position: String(at), retryable, message })
   const strikes = (kind: LogFault["kind"], partition: string, row: number): boolean => {
     const fault = o.faults.find(
-      (f) =>
-        f.left > 0 && f.kind === kind && f.partition === partition && (kind === "read" ? f.row === row : row > 0)
+      (f) => f.left > 0 && f.kind === kind && f.partition === partition && (kind === "read" ? f.row === row : row > 0)
     )
     if (fault === undefined) return false
     fault.left--
@@ -130,11 +131,17 @@ const cursorOf = <A>(
       return Effect.never
     }
     const wait = arriveMs[at] - sinceStart()
-    return wait <= 0 ? Effect.void : Effect.andThen(Effect.sleep(wait), ready)
+    if (wait <= 0) return Effect.void
+    if (log.stalledAt?.includes(at) === true) o.onStruck("stall")
+    return Effect.andThen(Effect.sleep(wait), ready)
   })
   return {
     // The rows are taken in the last step, a `sync`: whoever is interrupted before it has taken nothing.
-    pull: (demand) => Effect.andThen(ready, Effect.sync(() => cut(demand))),
+    pull: (demand) =>
+      Effect.andThen(
+        ready,
+        Effect.sync(() => cut(demand))
+      ),
     end: Effect.sync(() => {
       const end = Math.max(at, arrived())
       return o.features.endPosition ? Option.some(position(String(end))) : Option.none()

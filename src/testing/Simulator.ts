@@ -152,7 +152,10 @@ export class Simulator {
   }
 
   /** Starts a process; it does nothing before the next {@link Simulator.run}. */
-  spawn(program: Effect.Effect<unknown, unknown>, onEnd: (exit: Exit.Exit<unknown, unknown>) => void): SimulatedProcess {
+  spawn(
+    program: Effect.Effect<unknown, unknown>,
+    onEnd: (exit: Exit.Exit<unknown, unknown>) => void
+  ): SimulatedProcess {
     const process = new Process(++this.#processes, this)
     const scheduler: Scheduler.Scheduler = {
       executionMode: "async",

@@ -2,9 +2,9 @@
 import type { QueryState } from "../actors/QueryState.ts"
 import { decodeChainBytes } from "../checkpoint/ManifestCodec.ts"
 import { chainPrefix, numberOfName } from "../checkpoint/names.ts"
-import { imbalances } from "../model/Ledger.ts"
+import { imbalances, type Ledger } from "../model/Ledger.ts"
 import { Limits } from "../model/Limits.ts"
-import type { SimulatedDisk } from "./SimulatedDisk.ts"
+import type { StoredObjects } from "./World.ts"
 
 /** Looks, and keeps what was wrong. */
 export class Watching {
@@ -12,29 +12,31 @@ export class Watching {
   epochs = 0
   /** Watermarks and positions that went back from one epoch to the next. */
   regressions = 0
-  readonly #disk: SimulatedDisk
-  readonly #folder: string
+  /** Equations of the ledger that did not hold. */
+  imbalances = 0
+  readonly #objects: StoredObjects
+  readonly #prefix: string
   #newest = 0
   /** By source operator and partition: rows read and watermarks at the last epoch. */
   readonly #readers = new Map<string, { readonly rows: number; readonly watermarks: Record<string, number> }>()
 
-  constructor(disk: SimulatedDisk, checkpointFolder: string, query: string) {
-    this.#disk = disk
-    this.#folder = `${checkpointFolder}/${chainPrefix(query, "copy")}`.replace(/\/$/, "")
+  constructor(objects: StoredObjects, query: string) {
+    this.#objects = objects
+    this.#prefix = chainPrefix(query, "copy")
   }
 
   /** An epoch has its second copy: looks at its manifest. */
   epoch(): void {
-    const path = this.#disk.files(this.#folder).find((name) => numberOfName(name) !== undefined)
-    const bytes = path === undefined ? undefined : this.#disk.read(path)
-    if (path === undefined || bytes === undefined) return
-    const number = numberOfName(path) ?? 0
+    const [name] = this.#objects.names(this.#prefix)
+    const bytes = name === undefined ? undefined : this.#objects.get(name)
+    if (bytes === undefined) return
+    const number = numberOfName(name) ?? 0
     const read = decodeChainBytes(bytes)
     if (read.tag !== "manifest" || number <= this.#newest) return
     this.#newest = number
     this.epochs++
     const { manifest } = read
-    for (const what of imbalances(manifest.ledger)) this.problems.push(`epoch ${number}: ${JSON.stringify(what)}`)
+    this.ledger(`epoch ${number}`, manifest.ledger)
     for (const { operator, partition, rows, watermarks } of manifest.readers) {
       const key = JSON.stringify([operator, partition])
       const before = this.#readers.get(key)
@@ -45,6 +47,14 @@ export class Watching {
             this.#regressed(`epoch ${number}: the watermark of ${key} is ${watermarks[name]} after ${watermark}`)
       }
       this.#readers.set(key, { rows, watermarks })
+    }
+  }
+
+  /** Every equation of a ledger holds (L1-L4). */
+  ledger(where: string, ledger: Ledger): void {
+    for (const what of imbalances(ledger)) {
+      this.imbalances++
+      this.problems.push(`${where}: ${JSON.stringify(what)}`)
     }
   }
 

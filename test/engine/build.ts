@@ -44,39 +44,42 @@ const windowOf = (windows: Windows): unknown => {
   }
 }
 
-const aggregates = (of: never): object => {
-  const a = of as {
-    readonly count: unknown
-    readonly [name: string]: unknown
+const aggregatesOf =
+  (job: Job) =>
+  (of: never): object => {
+    const a = of as {
+      readonly count: unknown
+      readonly [name: string]: unknown
+    }
+    const by = (name: string, field: string): unknown => (a[name] as (f: string) => unknown)(field)
+    const reduce = a["reduce"] as (r: unknown) => unknown
+    if (job.few === true) return { n: a.count, total: by("sum", "v"), first: by("first", "id"), last: by("last", "id") }
+    return {
+      n: a.count,
+      total: by("sum", "v"),
+      low: by("min", "v"),
+      high: by("max", "v"),
+      first: by("first", "id"),
+      last: by("last", "id"),
+      newest: by("last", "v"),
+      ids: by("distinct", "id"),
+      merged: reduce({
+        state: Schema.Number,
+        zero: () => 0,
+        add: (s: number, row: Row) => s + (Number(row.v) % 1000),
+        merge: (x: number, y: number) => x + y
+      }),
+      folded: reduce({
+        state: Schema.Array(Schema.String),
+        zero: () => [],
+        add: (s: ReadonlyArray<string>, row: Row) => [
+          ...s,
+          `${String(row.id)}@${String(row.at)}.${row.copy ?? ""}=${String(row.v)}`
+        ],
+        result: (s: ReadonlyArray<string>) => s.join(" ")
+      })
+    }
   }
-  const by = (name: string, field: string): unknown => (a[name] as (f: string) => unknown)(field)
-  const reduce = a["reduce"] as (r: unknown) => unknown
-  return {
-    n: a.count,
-    total: by("sum", "v"),
-    low: by("min", "v"),
-    high: by("max", "v"),
-    first: by("first", "id"),
-    last: by("last", "id"),
-    newest: by("last", "v"),
-    ids: by("distinct", "id"),
-    merged: reduce({
-      state: Schema.Number,
-      zero: () => 0,
-      add: (s: number, row: Row) => s + (Number(row.v) % 1000),
-      merge: (x: number, y: number) => x + y
-    }),
-    folded: reduce({
-      state: Schema.Array(Schema.String),
-      zero: () => [],
-      add: (s: ReadonlyArray<string>, row: Row) => [
-        ...s,
-        `${String(row.id)}@${String(row.at)}.${row.copy ?? ""}=${String(row.v)}`
-      ],
-      result: (s: ReadonlyArray<string>) => s.join(" ")
-    })
-  }
-}
 
 /** Where the rows of a job go. */
 export interface JobSinks<S = AnySink> {
@@ -107,14 +110,14 @@ const deduped = (job: Job, s: Untyped, sinks: JobSinks): Untyped => {
 }
 
 const aggregated = (job: Job, s: Untyped, sinks: JobSinks): Untyped => {
-  if (job.windows === undefined) return pipe(s, EventStream.aggregateRunning(aggregates as never))
+  if (job.windows === undefined) return pipe(s, EventStream.aggregateRunning(aggregatesOf(job) as never))
   const late = job.late === "output" ? Late.to(sinks.late as never) : job.late
   const options = {
     late,
     ...(job.lateness === 0 ? {} : { allowedLateness: job.lateness }),
     ...(job.early === true ? { early: true } : {})
   }
-  return pipe(pipe(s, windowed(windowOf(job.windows), options)), EventStream.aggregate(aggregates as never))
+  return pipe(pipe(s, windowed(windowOf(job.windows), options)), EventStream.aggregate(aggregatesOf(job) as never))
 }
 
 const chained = (job: Job, s: Untyped): Untyped => {

@@ -34,17 +34,19 @@ const greatest = (values: ReadonlyArray<unknown>): unknown => {
 }
 
 /** The aggregates that every job computes; `test/engine/run.ts` asks the engine for the same. */
-export const foldKey = (rows: ReadonlyArray<Placed>): Record<string, unknown> => {
+export const foldKey = (rows: ReadonlyArray<Placed>, few = false): Record<string, unknown> => {
   const values = rows.map((r) => r.row.v)
   const byTime = rows.toSorted((a, b) => a.t - b.t || compare(a.place, b.place))
+  const [first, last] = [byTime[0].row.id ?? null, byTime[byTime.length - 1].row.id ?? null]
+  if (few) return { n: rows.length, total: exactSum(values), first, last }
   const bySlice = rows.toSorted((a, b) => a.slice - b.slice || compare(a.place, b.place) || a.t - b.t)
   return {
     n: rows.length,
     total: exactSum(values),
     low: least(values),
     high: greatest(values),
-    first: byTime[0].row.id ?? null,
-    last: byTime[byTime.length - 1].row.id ?? null,
+    first,
+    last,
     newest: byTime[byTime.length - 1].row.v,
     ids: new Set(rows.map((r) => r.row.id)).size,
     merged: rows.reduce((sum, r) => sum + (Number(r.row.v) % 1000), 0),

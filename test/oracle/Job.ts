@@ -73,6 +73,8 @@ export interface Job {
   /** Results of windows that are still open, too: written in mode update or complete, where the last row counts. */
   readonly early?: boolean
   readonly late: Late
+  /** Only `n`, `total`, `first` and `last`, instead of every aggregate there is. */
+  readonly few?: true
   /** A second tumbling window over the results of the first, all keys together. */
   readonly chained?: number
 }

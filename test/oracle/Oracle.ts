@@ -273,14 +273,23 @@ export const evaluate = (job: Job): Outcome => {
   if (job.windows === undefined) {
     tally.contributed += fit.length
     const groups = groupBy(fit, (r) => (job.keyed ? r.row.key : "all"))
-    results = [...groups].map(([key, rows]) => ({ ...column(key), ...foldKey(rows.map((r) => placed(job, r))) }))
+    results = [...groups].map(([key, rows]) => ({
+      ...column(key),
+      ...foldKey(
+        rows.map((r) => placed(job, r)),
+        job.few
+      )
+    }))
   } else {
     const panes = panesOf(job, fit, tally, late)
     const rows = panes.map(({ key, start, end, rows: of }) => ({
       ...column(key),
       window_start: start,
       window_end: end,
-      ...foldKey(of.map((r) => placed(job, r)))
+      ...foldKey(
+        of.map((r) => placed(job, r)),
+        job.few
+      )
     }))
     results = job.chained === undefined ? rows : foldWindow(job.chained, job.keyed, rows)
   }

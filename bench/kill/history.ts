@@ -191,6 +191,8 @@ export const runHistory = async (
   const problems: Array<string> = []
   const watching = watch(expected.seen)
   let before: Chain | undefined
+  /** The highest epoch of which both copies were ever seen sound. */
+  let reached = 0
   for (;;) {
     const step = next(steps.at(-1))
     const which = `process ${steps.length + 1}`
@@ -200,10 +202,10 @@ export const runHistory = async (
     const after = chainOf(folder)
     const files = filesAt(folder)
     for (const what of watching.look(files)) problems.push(`${which}: readers see what they should not: ${what}`)
-    // A copy that went bad, and was not repaired yet, takes nothing back.
-    const epoch = Math.max(after?.epoch ?? 0, before?.epoch ?? 0)
-    if (newestPart(files) > epoch)
-      problems.push(`${which}: a part of epoch ${newestPart(files)} is visible, the checkpoint is at ${epoch}`)
+    // A copy that went bad, and that no process has lived to repair yet, takes nothing back.
+    reached = Math.max(reached, after?.epoch ?? 0)
+    if (newestPart(files) > reached)
+      problems.push(`${which}: a part of epoch ${newestPart(files)} is visible, the checkpoint is at ${reached}`)
     if (after?.balanced === false) problems.push(`${which}: the ledger of epoch ${after.epoch} is not balanced`)
     if (ended.tookMs >= patienceMs) problems.push(`${which} was stuck: ${ended.stderr}`)
     if (!(result.hit || unheard(result)) && ended.code !== 0)

@@ -104,6 +104,8 @@ class History {
   /** Something in its surroundings may fail a process. */
   readonly #mayFail: boolean
   #summary: QuerySummary | undefined
+  /** Objects of which a bit went bad, and what they were then: they may have been written again since. */
+  readonly #rotten = new Map<string, string>()
   #lives = 0
   #isOver = false
   /** In which process, and when, the next fault happens. */
@@ -347,10 +349,19 @@ class History {
     const { objects } = this.#world
     // A store that replicates itself has one copy of a state (C6).
     const doubled = this.#o.store === "files" ? /\/(primary|copy|data)\// : /\/(primary|copy)\//
-    const names = objects.names(queryPrefix(this.#o.query)).filter((name) => doubled.test(name))
+    // Of two copies one stays good: where both are bad there is nothing to go on from, and that is not what is asked here.
+    const isRotten = (name: string): boolean => {
+      const bytes = this.#rotten.get(name)
+      return bytes !== undefined && bytes === textOf(objects.get(name))
+    }
+    const names = objects
+      .names(queryPrefix(this.#o.query))
+      .filter((name) => doubled.test(name) && !isRotten(otherCopyOf(name)))
     if (names.length === 0) return
     const random = new Seeded(seed)
-    objects.rot(random.pick(names), random.below(1 << 20), random.below(8))
+    const name = random.pick(names)
+    objects.rot(name, random.below(1 << 20), random.below(8))
+    this.#rotten.set(name, textOf(objects.get(name)))
   }
 
   #judge(handle: QueryHandle<unknown>, summary: QuerySummary): void {
@@ -379,6 +390,14 @@ class History {
     this.#start()
     if (this.#armed === undefined || this.#armed.running === running) this.#arm()
   }
+}
+
+const textOf = (bytes: Uint8Array | undefined): string => (bytes === undefined ? "" : bytes.join())
+
+const otherCopyOf = (name: string): string => {
+  if (name.includes("/primary/")) return name.replace("/primary/", "/copy/")
+  if (name.includes("/copy/")) return name.replace("/copy/", "/primary/")
+  return name.endsWith(".a") ? name.replace(/a$/, "b") : name.replace(/b$/, "a")
 }
 
 const isThere = (process: SimulatedProcess): boolean => process.state === "running" || process.state === "frozen"

@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { Ownership } from "../checkpoint/Chain.ts"
 import { QueryError, SourceError } from "../model/Errors.ts"
@@ -16,9 +15,10 @@ import { Limits } from "../model/Limits.ts"
 import type { PlanFingerprint } from "../model/PlanFingerprint.ts"
 import type { SourceNode } from "../streams/Plan.ts"
 import { Build } from "./Build.ts"
-import { budgetOf, coordinate, type CoordinatorEvent, type Ended } from "./Coordinator.ts"
+import { budgetOf, coordinate, type Ended } from "./Coordinator.ts"
 import { guardSource } from "./Guard.ts"
 import { LogNames } from "./LogNames.ts"
+import { type CoordinatorEvent, Mailbox } from "./Mailbox.ts"
 import type { PartitionReader } from "./PartitionReader.ts"
 import { nonePartition, type ReaderStatus } from "./ReaderOptions.ts"
 import type { FailedRow, PoisonRows } from "./Poison.ts"
@@ -63,6 +63,8 @@ export interface AttemptStatus {
   readonly active: () => boolean
   /** Messages waiting in each inbox, and the most an edge of it ever held. */
   readonly queues: () => ReadonlyArray<{ readonly task: string; readonly waiting: number; readonly peak: number }>
+  /** Events that wait for the coordinator. */
+  readonly events: () => number
   /** Keys held by each keyed operator, and about how many bytes. */
   readonly keys: () => ReadonlyArray<{
     readonly operator: string
@@ -82,7 +84,7 @@ export const makeAttempt = (
 > =>
   Effect.gen(function* () {
     for (const load of loadsOf(o.topology)) yield* whenLoaded(load)
-    const mailbox = yield* Queue.unbounded<CoordinatorEvent>()
+    const mailbox = yield* Mailbox.make
     const fibers = yield* FiberSet.make<unknown, unknown>()
     const chunkRows = Math.min(o.chunkRows, Limits.chunkRowsMax, o.epochRowsMax)
     const built = yield* building(() => new Build({ ...o, chunkRows }, mailbox, budgetOf(o.epochRowsMax, mailbox)))
@@ -116,7 +118,7 @@ export const makeAttempt = (
             const join = Effect.suspend(() =>
               Effect.asVoid(Effect.andThen(startReader(built.addReader(node, source, partition)), joined.open))
             )
-            yield* Queue.offer(mailbox, { tag: "partition", join })
+            mailbox.offer({ tag: "partition", join })
             yield* joined.await
             yield* built.firstOf(node).open
           }
@@ -126,12 +128,13 @@ export const makeAttempt = (
       for (const writer of built.writers) yield* fork(writer.run)
       for (const stage of built.stages.values()) for (const instance of stage) yield* fork(instance.run)
       for (const { reader } of built.readers) yield* startReader(reader)
-      yield* fork(every(o.epochIntervalMs, () => Queue.offer(mailbox, { tag: "due" })))
-      const look = Queue.offer(mailbox, { tag: "look" })
+      const tell = (event: CoordinatorEvent) => Effect.sync(() => mailbox.offer(event))
+      yield* fork(every(o.epochIntervalMs, () => tell({ tag: "due" })))
+      const look = tell({ tag: "look" })
       yield* fork(
         every(Limits.idleCheckMs, () => Effect.andThen(Effect.andThen(built.tick, o.watch(built.status)), look))
       )
-      yield* fork(Effect.andThen(o.drain, Effect.andThen(Queue.offer(mailbox, { tag: "drain" }), Effect.never)))
+      yield* fork(Effect.andThen(o.drain, Effect.andThen(tell({ tag: "drain" }), Effect.never)))
       for (const node of o.topology.sources) {
         const isDynamic = node.source.features.dynamicPartitions && !o.untilAvailable
         if (isDynamic) yield* fork(discover(node, sourceOf(node)))

@@ -3,7 +3,6 @@
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
-import * as Queue from "effect/Queue"
 import { QueryError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import { noLane } from "../model/RowChunk.ts"
@@ -12,10 +11,10 @@ import { hashKey, type KeyTuple, receiverOf } from "../streams/KeyDictionary.ts"
 import type { EventTimeNode, PlanNode, SourceNode } from "../streams/Plan.ts"
 import type { AttemptOptions, AttemptStatus } from "./Attempt.ts"
 import { wireChain, type ChainContext } from "./Chain.ts"
-import type { CoordinatorEvent } from "./Coordinator.ts"
 import type { Inbox } from "./Edge.ts"
 import type { EpochBudget } from "./EpochBudget.ts"
 import { Lanes } from "./Lanes.ts"
+import type { Mailbox } from "./Mailbox.ts"
 import { OutEdge } from "./OutEdge.ts"
 import { PartitionReader } from "./PartitionReader.ts"
 import type { ReaderStatus } from "./ReaderOptions.ts"
@@ -49,12 +48,12 @@ export class Build {
   readonly #completed: () => Effect.Effect<void>
   #active = false
 
-  constructor(o: AttemptOptions, mailbox: Queue.Queue<CoordinatorEvent>, budget: EpochBudget) {
+  constructor(o: AttemptOptions, mailbox: Mailbox, budget: EpochBudget) {
     this.#o = o
     this.#nextLane = 1 + Math.max(-1, ...(o.recovered?.readers ?? []).map((record) => record.lane))
     this.budget = budget
-    this.#completed = () => Effect.asVoid(Queue.offer(mailbox, { tag: "completed" }))
-    this.#report = (report) => Effect.asVoid(Queue.offer(mailbox, { tag: "report", report }))
+    this.#completed = () => Effect.sync(() => mailbox.offer({ tag: "completed" }))
+    this.#report = (report) => Effect.sync(() => mailbox.offer({ tag: "report", report }))
     this.#names = {
       source: (lane) => this.#byLane.get(lane)?.reader.status.source ?? "unknown",
       partition: (lane) => this.#byLane.get(lane)?.reader.status.partition ?? "unknown",
@@ -78,6 +77,7 @@ export class Build {
       readers: this.#readerStatus,
       active: () => this.#active,
       sinks: this.writers.map((w) => w.status),
+      events: () => mailbox.waiting,
       queues: () => [...this.writers, ...[...this.stages.values()].flat()].map(queueOf),
       keys: () =>
         [...this.stages].flatMap(([node, instances]) =>
@@ -99,8 +99,8 @@ export class Build {
     return new Task(this.#o.query, name, this.#names, partition)
   }
 
-  #addWriter(stage: SinkStage, mailbox: Queue.Queue<CoordinatorEvent>): void {
-    const ended = Effect.asVoid(Queue.offer(mailbox, { tag: "ended", stage }))
+  #addWriter(stage: SinkStage, mailbox: Mailbox): void {
+    const ended = Effect.sync(() => mailbox.offer({ tag: "ended", stage }))
     const { attempt, queryId, base } = this.#o.ownership
     const begins = base.epoch > 0 ? "checkpoint" : base.state === undefined ? "anew" : "savepoint"
     const context = { queryId, attempt, continues: base.epoch, begins } as const

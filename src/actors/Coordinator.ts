@@ -3,34 +3,20 @@
  * epoch consists of is in `Epoch.ts`.
  */
 import * as Effect from "effect/Effect"
-import * as Queue from "effect/Queue"
 import type { Edge } from "./Edge.ts"
 import { EpochBudget } from "./EpochBudget.ts"
 import { Epochs, type EpochsOptions } from "./Epoch.ts"
+import type { CoordinatorEvent, Mailbox } from "./Mailbox.ts"
 import { monotonicMs } from "./monotonic.ts"
 import type { Report } from "./Task.ts"
 import type { SinkStage } from "./Topology.ts"
-
-/** The coordinator's one mailbox. */
-export type CoordinatorEvent =
-  | { readonly tag: "report"; readonly report: Report }
-  | { readonly tag: "ended"; readonly stage: SinkStage }
-  | { readonly tag: "due" }
-  /** Time has passed: what had to wait is looked at again. */
-  | { readonly tag: "look" }
-  /** The budget of the epoch is spent: the next one starts at once (A5). */
-  | { readonly tag: "spent" }
-  /** A reader has read all that was available when it began. */
-  | { readonly tag: "completed" }
-  | { readonly tag: "drain" }
-  | { readonly tag: "partition"; readonly join: Effect.Effect<void> }
 
 /** How an attempt ended well. */
 export type Ended = "exhausted" | "drained"
 
 /** Whom the coordinator drives and hears. */
 export interface CoordinatorOptions extends EpochsOptions {
-  readonly mailbox: Queue.Queue<CoordinatorEvent>
+  readonly mailbox: Mailbox
   /** Control edges of the readers; grows when partitions appear. */
   readonly readers: ReadonlyArray<Edge>
   /** Tasks whose reports make an epoch complete; grows likewise. */
@@ -46,8 +32,8 @@ export interface CoordinatorOptions extends EpochsOptions {
 }
 
 /** The budget of an epoch, which asks for the next one when it is spent. */
-export const budgetOf = (rowsMax: number, mailbox: Queue.Queue<CoordinatorEvent>): EpochBudget =>
-  new EpochBudget(rowsMax, () => void Queue.offerUnsafe(mailbox, { tag: "spent" }))
+export const budgetOf = (rowsMax: number, mailbox: Mailbox): EpochBudget =>
+  new EpochBudget(rowsMax, () => mailbox.offer({ tag: "spent" }))
 
 /** Runs epochs until the input is exhausted or a drain is done. */
 export const coordinate = (o: CoordinatorOptions): Effect.Effect<Ended, unknown> =>
@@ -75,7 +61,7 @@ export const coordinate = (o: CoordinatorOptions): Effect.Effect<Ended, unknown>
       for (const reader of o.readers) yield* reader.offer({ tag: "barrier", epoch: epochs.next, budget })
       const reports = new Map<string, Report>()
       while (reports.size < o.tasks.size) {
-        const event = yield* Queue.take(o.mailbox)
+        const event = yield* o.mailbox.take
         if (event.tag === "report") reports.set(event.report.task, event.report)
         else note(event)
       }
@@ -101,7 +87,7 @@ export const coordinate = (o: CoordinatorOptions): Effect.Effect<Ended, unknown>
         yield* epochs.run(align)
         continue
       }
-      const event = yield* Queue.take(o.mailbox)
+      const event = yield* o.mailbox.take
       if (event.tag === "look" || event.tag === "due") {
         if (epochs.notBeforeMs > (yield* monotonicMs)) continue
         const isDue = event.tag === "due" && !o.onlyOneEpoch

@@ -119,6 +119,7 @@ export const stateOf = (name: string, facts: Partial<QueryState> = {}): QuerySta
       failedRow: undefined,
       readers: [reader()],
       active: () => false,
+      events: () => 0,
       sinks: [{ name: "output", role: "output", received: 14, written: 14, dead: 0 }],
       queues: () => [{ task: "window-1[0]", waiting: 2, peak: 8 }],
       keys: () => [

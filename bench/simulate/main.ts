@@ -19,6 +19,8 @@ const { values } = parseArgs({
     histories: { type: "string", default: "10000" },
     seed: { type: "string", default: "1" },
     workers: { type: "string", default: String(availableParallelism()) },
+    /** Only this suite, instead of all in their shares. */
+    suite: { type: "string" },
     replay: { type: "string" },
     repeat: { type: "string", default: "1" },
     "faults-min": { type: "string", default: "0" }
@@ -59,8 +61,12 @@ if (values.replay !== undefined) await replayed(values.replay, Number(values.rep
 
 const histories = Number(values.histories)
 const shares = (Object.keys(suites) as Array<SuiteName>).flatMap((name) =>
-  Array.from({ length: suites[name].share }, () => name)
+  Array.from({ length: values.suite === undefined ? suites[name].share : Number(values.suite === name) }, () => name)
 )
+if (shares.length === 0) {
+  console.error(`--suite ${values.suite}: there are ${Object.keys(suites).join(", ")}`)
+  process.exit(2)
+}
 const tally = emptyTally()
 const began = performance.now()
 const seconds = (): number => (performance.now() - began) / 1000

@@ -6,9 +6,11 @@ import type { Life } from "../../src/testing/World.ts"
 import type { Job } from "../../test/oracle/Job.ts"
 import { jobs, modesOf } from "../engineJobs.ts"
 import type { JobCase } from "./jobHistory.ts"
+import { minimisedBy } from "./minimise.ts"
+import { simplerJobs } from "./smaller.ts"
 
 /** Where checkpoints and results are kept: what decides which failpoints there are, and which faults can happen. */
-interface Place {
+export interface Place {
   readonly store: "files" | "remote"
   readonly toFiles: boolean
 }
@@ -56,7 +58,10 @@ const seed = fc.integer({ min: 0, max: 0x3fff_ffff })
 
 const kind = <K extends string>(name: K): fc.Arbitrary<K> => fc.constant(name)
 
-const processFaultAt = (moment: fc.Arbitrary<Moment>, afterRot: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> =>
+export const processFaultAt = (
+  moment: fc.Arbitrary<Moment>,
+  afterRot: fc.Arbitrary<Moment>
+): fc.Arbitrary<ProcessFault> =>
   fc.oneof(
     { weight: 4, arbitrary: fc.record({ kind: kind("kill"), at: moment }) },
     { weight: 3, arbitrary: fc.record({ kind: kind("power loss"), at: moment, seed }) },
@@ -106,7 +111,7 @@ const partitionFault: fc.Arbitrary<WorldFault> = fc.oneof(
 )
 
 /** Plans of faults for a history in a place; empty in one of ten. */
-const faultPlan = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
+export const faultPlan = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
   const afterRot = momentIn(failpointsAfterRot)
   const process = processFaultAt(momentIn(failpointsOf(place)), afterRot)
   const ofStore: fc.Arbitrary<Fault> = place.store === "files" ? disk : fc.oneof(store, place.toFiles ? disk : store)
@@ -117,7 +122,7 @@ const faultPlan = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
     .map(([first, others]) => (first === undefined ? [] : [first, ...others]))
 }
 
-const life: fc.Arbitrary<Life> = fc.record({
+export const life: fc.Arbitrary<Life> = fc.record({
   parallelism: fc.integer({ min: 1, max: 3 }),
   chunkRows: fc.constantFrom(1, 3, 7, 1024),
   elsewhere: fc.boolean()
@@ -153,10 +158,11 @@ const biased: fc.Arbitrary<JobCase> = job
       paceMs: fc.constantFrom(0, 3, 8),
       endPosition: fc.boolean(),
       restarts: fc.boolean(),
+      retained: fc.integer({ min: 1, max: 3 }),
       lives: fc.array(life, { minLength: 1, maxLength: 4 }),
       faults: faultPlan(place)
     })
   )
 
 /** Cases. Edges are in the moves of rows already; fast-check's own bias would only make half of all cases tiny. */
-export const jobCase: fc.Arbitrary<JobCase> = fc.noBias(biased)
+export const jobCase: fc.Arbitrary<JobCase> = minimisedBy(fc.noBias(biased), simplerJobs)

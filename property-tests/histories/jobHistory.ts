@@ -7,7 +7,6 @@ import { Files, Memory, Query, Trigger } from "tidemark"
 import type { AnySink } from "../../src/model/Sink.ts"
 import type { Source } from "../../src/model/Source.ts"
 import type { Fault } from "../../src/testing/Fault.ts"
-import { faultySink, type SinkFault } from "../../src/testing/faultySink.ts"
 import { type HistoryResult, runHistory } from "../../src/testing/History.ts"
 import type { Life, Subject, World } from "../../src/testing/World.ts"
 import { Seeded } from "../../src/testing/seeded.ts"
@@ -18,6 +17,7 @@ import { pipelineOf } from "../../test/engine/build.ts"
 import { countsOf } from "../../test/engine/run.ts"
 import { type Job, multiset, type Partition, type Row } from "../../test/oracle/Job.ts"
 import { evaluate } from "../../test/oracle/Oracle.ts"
+import { faultySinks, logFaultsOf } from "./worldFaults.ts"
 
 /** One history as data. */
 export interface JobCase {
@@ -34,6 +34,8 @@ export interface JobCase {
   readonly endPosition: boolean
   /** The query restarts by itself, in its process, when an attempt fails. */
   readonly restarts: boolean
+  /** Epochs that stay readable: the fewer, the sooner what came before is collected. */
+  readonly retained: number
   readonly lives: ReadonlyArray<Life>
   readonly store: "files" | "remote"
   readonly faults: ReadonlyArray<Fault>
@@ -57,44 +59,33 @@ const simulated = (c: JobCase, partition: Partition, number: number, index: numb
   const stalls = c.faults.flatMap((fault) =>
     fault.kind === "stall" && fault.partition % partitionsOf(c).length === number ? [fault] : []
   )
-  const arriveMs = partition.rows.map((_, row) => {
+  const moments = partition.rows.map((_, row) => {
     for (const stall of stalls) if (stall.row === row) at += stall.ms
     if (c.paceMs > 0) at += random.below(c.paceMs + 1)
     return at
   })
   const { rows, appendTimes } = partition
   const stalledAt = stalls.map(({ row }) => row)
-  return { name: `p${index}`, rows, arriveMs, stalledAt, ...(appendTimes === undefined ? {} : { appendTimes }) }
+  return {
+    name: `p${index}`,
+    rows,
+    arriveMs: (row) => moments[row],
+    stalledAt,
+    ...(appendTimes === undefined ? {} : { appendTimes })
+  }
 }
 
-/** Faults of partitions, which strike once for the whole history. */
-interface Struck {
-  readonly logs: ReadonlyArray<ReadonlyArray<LogFault>>
-  readonly sinkCalls: { calls: number; struck: (kind: SinkFault["kind"]) => void }
-}
-
+/** Of each source the faults of its partitions. */
 const logFaults = (c: JobCase): ReadonlyArray<ReadonlyArray<LogFault>> => {
-  let number = 0
-  return c.job.sources.map((partitions) =>
-    partitions.flatMap((_, index) => {
-      const mine = number++
-      return c.faults.flatMap((fault): ReadonlyArray<LogFault> => {
-        if (fault.kind !== "read error" && fault.kind !== "expired") return []
-        if (fault.partition % partitionsOf(c).length !== mine) return []
-        const at = { partition: `p${index}`, left: 1 }
-        return fault.kind === "expired"
-          ? [{ kind: "expired", row: 0, ...at }]
-          : [{ kind: "read", row: fault.row, ...at }]
-      })
+  const names = c.job.sources.flatMap((partitions, s) => partitions.map((_, index) => ({ s, name: `p${index}` })))
+  const all = logFaultsOf(c.faults, names.length, String)
+  return c.job.sources.map((_, s) =>
+    all.flatMap((fault) => {
+      const at = names[Number(fault.partition)]
+      return at.s === s ? [{ ...fault, partition: at.name }] : []
     })
   )
 }
-
-const sinkFaultsOf = (c: JobCase): ReadonlyArray<SinkFault> =>
-  c.faults.flatMap((fault): ReadonlyArray<SinkFault> => {
-    if (fault.kind !== "sink fails" && fault.kind !== "sink no reply" && fault.kind !== "sink slow") return []
-    return [{ kind: fault.kind.slice(5) as SinkFault["kind"], atCall: fault.atCall, calls: fault.calls }]
-  })
 
 const outFolder = "/out/results"
 
@@ -126,14 +117,12 @@ export const runCase = (c: JobCase): Verdict => {
     dedupeLate: Memory.sink({ table: tables.dedupeLate })
   }
   let world: World | undefined
-  const struck: Struck = {
-    logs: logFaults(c),
-    sinkCalls: { calls: 0, struck: (kind) => world?.struck(`sink ${kind}`) }
-  }
+  const logs = logFaults(c)
+  const faulty = faultySinks(c)
   const subject: Subject = (w, life) =>
     Effect.suspend(() => {
       world = w
-      return start(c, w, life, sinks, struck)
+      return start(c, w, life, sinks, logs, faulty)
     })
   const { seed, faults, lives, store } = c
   const history = runHistory({ seed, faults, lives, store, query: "job", subject })
@@ -142,7 +131,14 @@ export const runCase = (c: JobCase): Verdict => {
 
 type Sinks = { readonly [K in "results" | "late" | "dedupeLate"]: Memory.MemorySink<unknown> }
 
-const start = (c: JobCase, world: World, life: Life, sinks: Sinks, struck: Struck) => {
+const start = (
+  c: JobCase,
+  world: World,
+  life: Life,
+  sinks: Sinks,
+  logs: ReadonlyArray<ReadonlyArray<LogFault>>,
+  faulty: ReturnType<typeof faultySinks>
+) => {
   const { simulator } = world
   const { job, mode } = c
   let number = 0
@@ -151,21 +147,20 @@ const start = (c: JobCase, world: World, life: Life, sinks: Sinks, struck: Struc
       name: `s${s}`,
       partitions: partitions.map((partition, index) => simulated(c, partition, number++, index)),
       features: { bounded: true, endPosition: c.endPosition, dynamicPartitions: false },
-      faults: struck.logs[s],
+      faults: logs[s],
       onStruck: world.struck
     })
   ) as unknown as ReadonlyArray<Source<Row, unknown, unknown>>
-  const faults = sinkFaultsOf(c)
-  const faulty = (sink: unknown): AnySink => faultySink(simulator, sink as AnySink, faults, struck.sinkCalls)
   const all = {
-    results: faulty(c.toFiles ? Files.jsonLines(outFolder) : sinks.results),
-    late: faulty(sinks.late),
-    dedupeLate: faulty(sinks.dedupeLate)
+    results: faulty(world, c.toFiles ? Files.jsonLines(outFolder) : sinks.results) as AnySink,
+    late: faulty(world, sinks.late),
+    dedupeLate: faulty(world, sinks.dedupeLate)
   }
   return Query.start(pipelineOf(job, sources, all, mode, { alignment: 20 }), {
     name: "job",
     chunkRows: life.chunkRows,
     parallelism: life.parallelism,
+    checkpoint: { retained: c.retained },
     trigger: Trigger.every(c.everyMs, c.epochRows === 0 ? {} : { maxEvents: c.epochRows }),
     ...(c.restarts ? { restart: Schedule.spaced("50 millis"), restartLimit: { restarts: 20, within: "1 minute" } } : {})
   })

@@ -39,19 +39,35 @@ class Wrong extends Error {
   }
 }
 
+/** How far a search goes. */
+export interface SearchOptions {
+  /** Histories that are run to make what was found small; default 4,000. */
+  readonly shrinksMax?: number
+  /** Told when something was found, before it is made small. */
+  readonly onFound?: () => void
+}
+
 /** Searches; {@link ready} must have been awaited. */
-export const search = (suite: SuiteName, seed: number, runs: number, path?: string): Search => {
+export const search = (
+  suite: SuiteName,
+  seed: number,
+  runs: number,
+  { shrinksMax = 4_000, onFound }: SearchOptions = {}
+): Search => {
   const tally = emptyTally()
   let isShrinking = false
+  let shrinks = 0
   const { arbitrary, run, faultsOf } = suites[suite]
   const law = fc.property(arbitrary, (c) => {
+    if (isShrinking && ++shrinks > shrinksMax) return
     const verdict = run(c)
     if (!isShrinking) count(tally, verdict)
     if (verdict.problems.length === 0) return
+    if (!isShrinking) onFound?.()
     isShrinking = true
     throw new Wrong(verdict)
   })
-  const details = fc.check(law, { seed, numRuns: runs, ...(path === undefined ? {} : { path, endOnFailure: true }) })
+  const details = fc.check(law, { seed, numRuns: runs })
   if (!details.failed) return { tally, failure: undefined }
   const error = details.errorInstance
   const [c] = details.counterexample ?? []

@@ -1,7 +1,10 @@
 /** The suites of histories, by the first word of their tokens. */
 import type * as fc from "fast-check"
+import { runBank } from "./bankHistory.ts"
 import { jobCase } from "./cases.ts"
 import { runCase, type Verdict } from "./jobHistory.ts"
+import { bankCase, liveCase, splitCase } from "./liveCases.ts"
+import { runLive } from "./liveHistory.ts"
 
 /** A suite: random cases, and what becomes of one. */
 export interface Suite<C> {
@@ -14,9 +17,17 @@ export interface Suite<C> {
 
 const suite = <C>(s: Suite<C>): Suite<unknown> => s as unknown as Suite<unknown>
 
+/** All of them; their shares add up to a hundred. */
 export const suites = {
   /** Random queries on bounded input: results are exactly the oracle's. */
-  job: suite({ arbitrary: jobCase, run: runCase, faultsOf: (c) => c.faults.length, share: 100 })
+  job: suite({ arbitrary: jobCase, run: runCase, faultsOf: (c) => c.faults.length, share: 75 }),
+  /** Two processes on one checkpoint, one of which was frozen, or is a rival. */
+  split: suite({ arbitrary: splitCase, run: runCase, faultsOf: (c) => c.faults.length, share: 10 }),
+  /** A live source: partitions that appear and fall idle, input that never ends. */
+  live: suite({ arbitrary: liveCase, run: runLive, faultsOf: (c) => c.faults.length, share: 10 }),
+  /** Transfers between accounts, whose balances sum to 0 at every committed epoch. */
+  bank: suite({ arbitrary: bankCase, run: runBank, faultsOf: (c) => c.faults.length, share: 5 })
 } as const satisfies { readonly [name: string]: Suite<unknown> }
 
+/** The first word of a token. */
 export type SuiteName = keyof typeof suites

@@ -71,5 +71,7 @@ export const faultKinds: ReadonlyArray<FaultKind> = [
 
 const ofProcess: ReadonlySet<FaultKind> = new Set(faultKinds.slice(0, 7))
 
+/** Whether faults of a kind are faults of processes. */
+export const isProcessKind = (kind: FaultKind): boolean => ofProcess.has(kind)
 /** Whether a fault is one of processes. */
 export const isProcessFault = (fault: Fault): fault is ProcessFault => ofProcess.has(fault.kind)

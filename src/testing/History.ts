@@ -16,21 +16,21 @@ import { makeRegistry, QueryRegistry } from "../actors/Registry.ts"
 import type { QuerySummary } from "../actors/Supervisor.ts"
 import { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
 import { LiveAttempts } from "../checkpoint/LiveAttempts.ts"
-import { queryPrefix } from "../checkpoint/names.ts"
 import { HostProcess, type Owner } from "../checkpoint/Owner.ts"
 import { CompressionThread } from "../checkpoint/zlib.ts"
 import { store } from "../connectors/files/FileObjectStore.ts"
 import { FileSystem } from "../connectors/files/FileSystem.ts"
-import { QueryError, SinkError, SourceError, StoreError } from "../model/Errors.ts"
 import { type FailpointHandler, Failpoints } from "../model/Failpoint.ts"
-import { FileError } from "../model/FileSystem.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
-import { type Fault, type FaultKind, isProcessFault, type ProcessFault } from "./Fault.ts"
+import { type Fault, type FaultKind, isProcessFault, isProcessKind, type ProcessFault } from "./Fault.ts"
+import { diskFaults } from "./diskFaults.ts"
+import { describeEnd, describeMoment, general, isOthers, isTrouble } from "./endings.ts"
+import { rotting } from "./rotting.ts"
 import { Seeded } from "./seeded.ts"
 import { makeSimulatedDisk } from "./SimulatedDisk.ts"
 import { SimulatedObjects, type StoreFault } from "./SimulatedStore.ts"
 import { type SimulatedProcess, Simulator } from "./Simulator.ts"
-import { Watching } from "./Watching.ts"
+import { type Found, Watching } from "./Watching.ts"
 import { checkpointFolder, type Life, objectsIn, objectsOn, type Subject, type World } from "./World.ts"
 
 /** A history to run. */
@@ -43,12 +43,18 @@ export interface HistoryOptions {
   /** Where checkpoints are kept: in files on the simulated disk, or in a remote store. */
   readonly store: "files" | "remote"
   readonly subject: Subject
+  /** A history that takes more steps has no end; default 400,000: the usual one takes some hundreds. */
+  readonly stepsMax?: number
+  /** Hears what happens, with the virtual time of it. */
+  readonly told?: (atMs: number, what: string) => void
 }
 
 /** What came of it. */
 export interface HistoryResult {
   /** What must never be: defects, imbalances, watermarks that go back, queues over their bound, an end that never comes. */
   readonly problems: ReadonlyArray<string>
+  /** The same, by the law that is broken. */
+  readonly found: ReadonlyArray<Found>
   /** Of the last process; undefined when none came to the end. */
   readonly summary: QuerySummary | undefined
   readonly processes: number
@@ -65,31 +71,18 @@ export interface HistoryResult {
 }
 
 /** A history that takes more steps has no end: the usual one takes a few thousand. */
-const stepsMax = 400_000
-/** Processes that fail one after the other, with no fault left to explain it. */
+const stepsMaxUsual = 400_000
+/** Processes that fail one after the other, beside those that faults end. */
 const processesMax = 40
-
-/** What may stop a process that nothing is wrong with but its surroundings. */
-const isTrouble = (error: unknown): boolean =>
-  error instanceof SinkError ||
-  error instanceof SourceError ||
-  error instanceof StoreError ||
-  error instanceof FileError ||
-  (error instanceof QueryError && (error.reason === "Checkpoint" || error.reason === "DrainTimeout"))
-
-/** What stops a process because there is another. */
-const isOthers = (error: unknown): boolean =>
-  error instanceof QueryError && (error.reason === "Fenced" || error.reason === "Owned")
 
 interface Running {
   readonly process: SimulatedProcess
   readonly life: Life
   terminate: () => void
+  /** All that an endless input will ever have. */
+  isRead: boolean
   handle: QueryHandle<unknown> | undefined
 }
-
-/** `sink[3].commit.sent` counts as `sink[i].commit.sent`. */
-const general = (failpoint: string): string => failpoint.replace(/\[\d+\]/, "[i]")
 
 class History {
   readonly #o: HistoryOptions
@@ -101,11 +94,12 @@ class History {
   readonly #happened = new Map<FaultKind, number>()
   readonly #killedAt: Array<string> = []
   readonly #problems: Array<string> = []
+  readonly #tell: (what: string) => void
+  readonly #beforeDisk: ReturnType<typeof diskFaults>
+  readonly #rot: ReturnType<typeof rotting>
   /** Something in its surroundings may fail a process. */
   readonly #mayFail: boolean
   #summary: QuerySummary | undefined
-  /** Objects of which a bit went bad, and what they were then: they may have been written again since. */
-  readonly #rotten = new Map<string, string>()
   #lives = 0
   #isOver = false
   /** In which process, and when, the next fault happens. */
@@ -121,12 +115,13 @@ class History {
       simulator,
       disk,
       objects: o.store === "files" ? objectsOn(disk) : objectsIn(this.#remote),
-      struck: (kind) => this.#count(kind),
-      exhausted: () => {
-        for (const { terminate } of this.#running) terminate()
-      }
+      struck: (kind) => this.#count(kind)
     }
     this.#mayFail = o.faults.some((fault) => !isProcessFault(fault) || fault.kind === "rot")
+    this.#beforeDisk = diskFaults(simulator, o.faults, (kind) => this.#count(kind))
+    this.#rot = rotting(this.#world.objects, o.query, o.store)
+    const { told } = o
+    this.#tell = told === undefined ? () => undefined : (what) => told(simulator.nowMs, what)
     this.#watching = new Watching(this.#world.objects, o.query)
     this.#faults = o.faults.filter(isProcessFault)
   }
@@ -135,11 +130,17 @@ class History {
     const { simulator } = this.#world
     this.#start()
     this.#arm()
+    const { stepsMax = stepsMaxUsual } = this.#o
     const stopped = simulator.run(() => this.#isOver, stepsMax)
     if (stopped === "stuck") this.#problems.push("nothing can happen any more, and the input is not read to its end")
     if (stopped === "limit") this.#problems.push(`no end after ${stepsMax} steps, with all faults over`)
+    const found: ReadonlyArray<Found> = [
+      ...this.#problems.map((what) => ({ law: "finishes" as const, what })),
+      ...this.#watching.found
+    ]
     return {
-      problems: [...this.#problems, ...this.#watching.problems],
+      problems: found.map(({ what }) => what),
+      found,
       summary: this.#summary,
       processes: this.#lives,
       faults: this.#happened,
@@ -154,6 +155,7 @@ class History {
 
   #count(kind: FaultKind): void {
     this.#happened.set(kind, (this.#happened.get(kind) ?? 0) + 1)
+    if (!isProcessKind(kind)) this.#tell(`fault: ${kind}`)
   }
 
   #fail(problem: string): void {
@@ -165,6 +167,7 @@ class History {
     const { lives, subject } = this.#o
     const life = lives[this.#lives++ % lives.length]
     const number = this.#lives
+    this.#tell(`process ${number} starts: parallelism ${life.parallelism}, chunks of ${life.chunkRows}`)
     let terminate: (() => void) | undefined
     let isTerminated = false
     const signal = Effect.callback<void>((resume) => {
@@ -173,7 +176,10 @@ class History {
     })
     const program = Effect.scoped(
       Effect.gen({ self: this }, function* () {
-        const handle = yield* subject(this.#world, life)
+        const handle = yield* subject(this.#world, life, () => {
+          running.isRead = true
+          running.terminate()
+        })
         running.handle = handle
         const summary = yield* Effect.raceFirst(handle.await, Effect.andThen(signal, handle.drain))
         this.#judge(handle, summary)
@@ -187,6 +193,7 @@ class History {
       process,
       life,
       handle: undefined,
+      isRead: false,
       terminate: () => {
         isTerminated = true
         terminate?.()
@@ -213,7 +220,7 @@ class History {
     }
     const isGone = (owner: Owner): boolean =>
       owner.host === self.host && !this.#running.some((r) => r.process.id === owner.pid && isThere(r.process))
-    const process = disk.process((call, what) => this.#beforeDisk(call, what))
+    const process = disk.process(this.#beforeDisk)
     return program.pipe(
       Effect.provideService(FileSystem, process.fs),
       Effect.provideService(CheckpointStore, { objects: this.#store() }),
@@ -230,20 +237,6 @@ class History {
     )
   }
 
-  /** A call to the disk takes a turn, or some time, and may fail. */
-  #beforeDisk(call: number, what: string): Effect.Effect<void, FileError> {
-    const { simulator } = this.#world
-    const fault = this.#diskFault()
-    if (fault !== undefined) {
-      this.#count(fault)
-      const code = fault === "disk full" ? "NoSpace" : "Other"
-      return Effect.fail(new FileError({ code, operation: what, path: what, message: `${what}: simulated ${fault}` }))
-    }
-    simulator.note(call)
-    const pace = simulator.random.below(8)
-    return pace === 0 ? Effect.sleep(1 + simulator.random.below(3)) : pace < 5 ? Effect.yieldNow : Effect.void
-  }
-
   #store(): ObjectStore {
     if (this.#o.store === "files") return store(checkpointFolder)
     const faults = this.#o.faults.flatMap((fault): ReadonlyArray<StoreFault> => {
@@ -253,21 +246,14 @@ class History {
     return this.#remote.store(this.#world.simulator, faults, (kind) => this.#count(`store ${kind}`))
   }
 
-  #diskCalls = 0
-  #diskFault(): "disk full" | "disk error" | "too many files" | undefined {
-    const at = this.#diskCalls++
-    for (const fault of this.#o.faults) {
-      if (fault.kind !== "disk full" && fault.kind !== "disk error" && fault.kind !== "too many files") continue
-      if (fault.atCall <= at && at < fault.atCall + fault.calls) return fault.kind
-    }
-    return undefined
-  }
-
   #failpoints(number: number): FailpointHandler {
     return (name, when) =>
       Effect.suspend(() => {
         const running = this.#running[number - 1]
-        if (name === "manifest.copy" && when === "after") this.#watching.epoch()
+        if (name === "manifest.copy" && when === "after") {
+          this.#watching.epoch()
+          this.#tell(`process ${number}: an epoch is durable`)
+        }
         const armed = this.#armed
         if (armed === undefined || armed.running !== running || !("failpoint" in armed.fault.at)) return Effect.void
         const { at } = armed.fault
@@ -293,6 +279,7 @@ class History {
     if (this.#isOver || this.#armed?.fault !== fault) return
     const { simulator } = this.#world
     this.#armed = undefined
+    this.#tell(`process ${running.process.id}: ${fault.kind}${describeMoment(fault.at)}`)
     this.#count(fault.kind)
     simulator.noteText(fault.kind)
     switch (fault.kind) {
@@ -333,7 +320,7 @@ class History {
       const random = new Seeded(fault.seed)
       disk.losePower(() => random.chance())
     }
-    if (fault.kind === "rot") this.#rot(fault.seed)
+    if (fault.kind === "rot") this.#rot(new Seeded(fault.seed))
     this.#wake(running)
     if (!this.#running.some(({ process }) => process.state === "running")) this.#start()
     this.#arm()
@@ -342,26 +329,6 @@ class History {
   /** Whoever slept until this process was over goes on. */
   #wake(over: Running): void {
     for (const { sleeper, watched } of this.#asleep) if (watched === over) sleeper.process.thaw()
-  }
-
-  /** One file of the checkpoint of which there are two goes bad. */
-  #rot(seed: number): void {
-    const { objects } = this.#world
-    // A store that replicates itself has one copy of a state (C6).
-    const doubled = this.#o.store === "files" ? /\/(primary|copy|data)\// : /\/(primary|copy)\//
-    // Of two copies one stays good: where both are bad there is nothing to go on from, and that is not what is asked here.
-    const isRotten = (name: string): boolean => {
-      const bytes = this.#rotten.get(name)
-      return bytes !== undefined && bytes === textOf(objects.get(name))
-    }
-    const names = objects
-      .names(queryPrefix(this.#o.query))
-      .filter((name) => doubled.test(name) && !isRotten(otherCopyOf(name)))
-    if (names.length === 0) return
-    const random = new Seeded(seed)
-    const name = random.pick(names)
-    objects.rot(name, random.below(1 << 20), random.below(8))
-    this.#rotten.set(name, textOf(objects.get(name)))
   }
 
   #judge(handle: QueryHandle<unknown>, summary: QuerySummary): void {
@@ -373,11 +340,12 @@ class History {
     const { simulator } = this.#world
     simulator.note(running.process.id * 8 + (Exit.isSuccess(exit) ? 5 : 6))
     this.#wake(running)
+    this.#tell(`process ${running.process.id} ${describeEnd(exit)}`)
     if (Exit.isFailure(exit)) {
       const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
       const isExpected = isTrouble(error) ? this.#mayFail : isOthers(error)
       if (!isExpected) return this.#fail(`process ${running.process.id} ended with ${Cause.pretty(exit.cause)}`)
-    } else if (exit.value.ended === "exhausted") this.#summary = exit.value
+    } else if (exit.value.ended === "exhausted" || running.isRead) this.#summary = exit.value
     if (this.#running.some(({ process }) => process.state === "running" || process.state === "frozen")) {
       if (this.#armed === undefined || this.#armed.running === running) this.#arm()
       return
@@ -386,18 +354,11 @@ class History {
       this.#isOver = true
       return
     }
-    if (this.#lives >= processesMax) return this.#fail(`${processesMax} processes did not come to the end of the input`)
+    if (this.#lives >= processesMax + this.#o.faults.length)
+      return this.#fail(`${this.#lives} processes did not come to the end of the input`)
     this.#start()
     if (this.#armed === undefined || this.#armed.running === running) this.#arm()
   }
-}
-
-const textOf = (bytes: Uint8Array | undefined): string => (bytes === undefined ? "" : bytes.join())
-
-const otherCopyOf = (name: string): string => {
-  if (name.includes("/primary/")) return name.replace("/primary/", "/copy/")
-  if (name.includes("/copy/")) return name.replace("/copy/", "/primary/")
-  return name.endsWith(".a") ? name.replace(/a$/, "b") : name.replace(/b$/, "a")
 }
 
 const isThere = (process: SimulatedProcess): boolean => process.state === "running" || process.state === "frozen"

@@ -13,8 +13,8 @@ import type { Simulator } from "./Simulator.ts"
 /** One partition: its rows in order, and when each is there to be read, ms after the start of the simulation. */
 export interface SimulatedPartition<out A> {
   readonly name: string
-  readonly rows: ReadonlyArray<A>
-  readonly arriveMs: ReadonlyArray<number>
+  readonly rows: { readonly length: number; readonly slice: (from: number, to: number) => ReadonlyArray<A> }
+  readonly arriveMs: (row: number) => number
   readonly appendTimes?: ReadonlyArray<number>
   /** Rows before which the partition gives nothing for a while: to be counted. */
   readonly stalledAt?: ReadonlyArray<number>
@@ -101,16 +101,17 @@ const cursorOf = <A>(
 ): PartitionCursor<A, { readonly partition: string; readonly offset: number }, SourceError> => {
   let at = start
   const { rows, arriveMs, appendTimes } = log
-  const arrived = (): number => {
+  /** The end of what has come, at most so many rows on. */
+  const arrived = (most: number): number => {
     const now = sinceStart()
+    const end = Math.min(rows.length, at + most)
     let to = at
-    while (to < rows.length && arriveMs[to] <= now) to++
+    while (to < end && arriveMs(to) <= now) to++
     return to
   }
   const cut = (demand: Demand): SourceChunk<A, { readonly partition: string; readonly offset: number }> => {
     const from = at
-    const most = Math.min(arrived() - from, demand.rows)
-    at = from + 1 + simulator.random.below(most)
+    at = from + 1 + simulator.random.below(arrived(demand.rows) - from)
     const length = at - from
     return {
       length,
@@ -130,7 +131,7 @@ const cursorOf = <A>(
       o.onExhausted?.(log.name)
       return Effect.never
     }
-    const wait = arriveMs[at] - sinceStart()
+    const wait = arriveMs(at) - sinceStart()
     if (wait <= 0) return Effect.void
     if (log.stalledAt?.includes(at) === true) o.onStruck("stall")
     return Effect.andThen(Effect.sleep(wait), ready)
@@ -143,7 +144,7 @@ const cursorOf = <A>(
         Effect.sync(() => cut(demand))
       ),
     end: Effect.sync(() => {
-      const end = Math.max(at, arrived())
+      const end = arrived(rows.length)
       return o.features.endPosition ? Option.some(position(String(end))) : Option.none()
     })
   }

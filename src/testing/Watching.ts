@@ -6,9 +6,18 @@ import { imbalances, type Ledger } from "../model/Ledger.ts"
 import { Limits } from "../model/Limits.ts"
 import type { StoredObjects } from "./World.ts"
 
+/** Which law of all histories was broken. */
+export type Broken = "finishes" | "ledgerBalances" | "watermarksNeverGoBack" | "queuesStayBounded"
+
+/** What was wrong, and against which law it is. */
+export interface Found {
+  readonly law: Broken
+  readonly what: string
+}
+
 /** Looks, and keeps what was wrong. */
 export class Watching {
-  readonly problems: Array<string> = []
+  readonly found: Array<Found> = []
   epochs = 0
   /** Watermarks and positions that went back from one epoch to the next. */
   regressions = 0
@@ -54,18 +63,19 @@ export class Watching {
   ledger(where: string, ledger: Ledger): void {
     for (const what of imbalances(ledger)) {
       this.imbalances++
-      this.problems.push(`${where}: ${JSON.stringify(what)}`)
+      this.found.push({ law: "ledgerBalances", what: `${where}: ${JSON.stringify(what)}` })
     }
   }
 
   #regressed(what: string): void {
     this.regressions++
-    this.problems.push(what)
+    this.found.push({ law: "watermarksNeverGoBack", what })
   }
 
   /** No queue was ever fuller than it may be (P12). */
   queues(state: QueryState): void {
     for (const { task, peak } of state.status?.queues() ?? [])
-      if (peak > Limits.edgeChunksMax) this.problems.push(`the inbox of ${task} held ${peak} messages`)
+      if (peak > Limits.edgeChunksMax)
+        this.found.push({ law: "queuesStayBounded", what: `the inbox of ${task} held ${peak} messages` })
   }
 }

@@ -24,8 +24,6 @@ export interface World {
   readonly objects: StoredObjects
   /** Counts a fault of the world that struck. */
   readonly struck: (kind: FaultKind) => void
-  /** Asks for the drain of a query whose input never ends: all of it has been read. */
-  readonly exhausted: () => void
 }
 
 /** A look at a store from outside: no process makes it. */
@@ -36,10 +34,14 @@ export interface StoredObjects {
   readonly rot: (name: string, at: number, bit: number) => void
 }
 
-/** What is simulated: starts the query in a process, from nothing but what is outside of it. */
+/**
+ * What is simulated: starts the query in a process, from nothing but what is outside of it. A source that never ends calls
+ * `exhausted` when all there will ever be has been read: the process then drains, and the history is over with it.
+ */
 export type Subject = (
   world: World,
-  life: Life
+  life: Life,
+  exhausted: () => void
 ) => Effect.Effect<QueryHandle<unknown>, unknown, CheckpointStore | Scope.Scope>
 
 /** Where the checkpoint stands on the disk. */

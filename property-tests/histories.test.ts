@@ -1,0 +1,48 @@
+/**
+ * Histories of the real runtime under the simulator, some thousands of each suite. `npm run -s simulate` runs hundreds of
+ * thousands; a failure says with which token it is replayed.
+ */
+import { describe, expect, it } from "vitest"
+import { faultKinds } from "../src/testing/Fault.ts"
+import { ready, replay, search } from "./histories/search.ts"
+import { type SuiteName, suites } from "./histories/suites.ts"
+import { median } from "./histories/tally.ts"
+import { runs } from "./engineJobs.ts"
+
+/** Of all histories of this file: ten thousand in `npm test`. */
+const histories = runs(10_000)
+const names = Object.keys(suites) as ReadonlyArray<SuiteName>
+const share = (name: SuiteName): number => Math.ceil((histories * suites[name].share) / 100)
+
+describe("C1-C12, L1-L4, T2, A4: whatever goes wrong, what is committed is what an undisturbed run commits", () => {
+  it.each(names)(
+    "%s histories",
+    async (name) => {
+      await ready()
+      const { tally, failure } = search(name, 20_261_130, share(name))
+      const line = failure && `replay it: npm run -s simulate -- --replay ${failure.token}`
+      expect(failure && [...failure.problems, line].join("\n")).toBeUndefined()
+      expect(tally).toMatchObject({ lost: 0, duplicated: 0, watermarkRegressions: 0, ledgerImbalances: 0 })
+    },
+    1_800_000
+  )
+
+  it("a typical history has 30 events, 2 checkpoints, and mostly a fault; every kind of fault happens", async () => {
+    await ready()
+    const { tally } = search("job", 7, 600)
+    expect(median(tally.events)).toBeGreaterThanOrEqual(30)
+    expect(median(tally.epochs)).toBeGreaterThanOrEqual(2)
+    expect(tally.withFaults / tally.histories).toBeGreaterThan(0.7)
+    expect(Object.keys(tally.faults).toSorted()).toEqual(faultKinds.toSorted())
+  })
+
+  it("the same history leaves the same trace, and another one another", async () => {
+    await ready()
+    const hashes = ["job.42.3", "job.42.3", "job.42.3", "live.42.3", "live.42.3"].map(
+      (t) => replay(t).history.traceHash
+    )
+    expect(new Set(hashes.slice(0, 3)).size).toBe(1)
+    expect(new Set(hashes.slice(3)).size).toBe(1)
+    expect(hashes[0]).not.toBe(hashes[3])
+  })
+})

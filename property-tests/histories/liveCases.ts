@@ -1,0 +1,108 @@
+/** Random histories of a live source, and of two processes that both take themselves for the owner. */
+import * as fc from "fast-check"
+import type { Fault, ProcessFault } from "../../src/testing/Fault.ts"
+import { faultPlan, jobCase, life } from "./cases.ts"
+import type { BankCase } from "./bankHistory.ts"
+import type { JobCase } from "./jobHistory.ts"
+import type { LiveCase, LivePartition } from "./liveHistory.ts"
+
+const partition: fc.Arbitrary<LivePartition> = fc.record({
+  appearsMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2000 })),
+  moves: fc.array(
+    fc.record({
+      by: fc.integer({ min: -8, max: 25 }),
+      key: fc.nat(2),
+      // Now and then a pause after which the partition is idle.
+      afterMs: fc.oneof(
+        { weight: 12, arbitrary: fc.nat(20) },
+        { weight: 1, arbitrary: fc.integer({ min: 500, max: 3000 }) }
+      )
+    }),
+    { maxLength: 28, size: "max" }
+  )
+})
+
+/** Cases of a live source. */
+export const liveCase: fc.Arbitrary<LiveCase> = fc.noBias(
+  fc
+    .record({
+      seed: fc.integer({ min: 0, max: 0x3fff_ffff }),
+      partitions: fc.array(partition, { minLength: 1, maxLength: 4, size: "max" }),
+      sizeMs: fc.integer({ min: 1, max: 30 }),
+      boundMs: fc.integer({ min: 0, max: 10 }),
+      whenQuiet: fc.constantFrom("hold" as const, "follow the clock" as const),
+      endPosition: fc.boolean(),
+      everyMs: fc.constantFrom(60, 150, 400),
+      restarts: fc.boolean(),
+      store: fc.constantFrom("files" as const, "remote" as const, "remote" as const),
+      lives: fc.array(life, { minLength: 1, maxLength: 3 })
+    })
+    .chain((c) => faultPlan({ store: c.store, toFiles: false }).map((faults): LiveCase => ({ ...c, faults })))
+    .map((c): LiveCase => (c.partitions.some((p) => p.appearsMs === 0) ? c : withFirst(c)))
+)
+
+/** One partition at least is there from the start. */
+const withFirst = (c: LiveCase): LiveCase => ({
+  ...c,
+  partitions: c.partitions.map((p, i) => (i === 0 ? { ...p, appearsMs: 0 } : p))
+})
+
+const moment = fc.oneof(
+  fc.record({ steps: fc.integer({ min: 100, max: 600 }) }),
+  fc.record({
+    failpoint: fc.constantFrom(
+      "takeover.primary",
+      "takeover.copy",
+      "snapshot.write",
+      "manifest.primary",
+      "manifest.listed",
+      "manifest.copy",
+      "manifest.copy.listed",
+      "sink[i].commit.sent",
+      "sink[i].commit.replied",
+      "collect.tombstone.primary",
+      "collect.tombstone.copy",
+      "collect.data",
+      "sweep"
+    ),
+    when: fc.constantFrom("before" as const, "after" as const),
+    passage: fc.constantFrom(1, 1, 2, 3)
+  })
+)
+
+/** A process is frozen, or gets a rival; it wakes while the other is at work, or long after: its numbers are collected then. */
+const splitFault: fc.Arbitrary<ProcessFault> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant("freeze" as const),
+      at: moment,
+      wakeAfter: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 30_000 }))
+    })
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("second" as const), at: moment }) }
+)
+
+/** Cases of split brains: small epochs, of which few are retained, so that a sleeper's numbers are soon collected. */
+export const splitCase: fc.Arbitrary<JobCase> = fc
+  .tuple(jobCase, splitFault, fc.constantFrom(4, 7, 13))
+  .map(([c, first, epochRows]): JobCase => {
+    const others: ReadonlyArray<Fault> = c.faults.slice(0, 2)
+    return { ...c, faults: [first, ...others], epochRows, everyMs: 20, retained: 1 }
+  })
+
+/** Cases of the bank. */
+export const bankCase: fc.Arbitrary<BankCase> = fc.noBias(
+  fc
+    .record({
+      seed: fc.integer({ min: 0, max: 0x3fff_ffff }),
+      transfers: fc.integer({ min: 1, max: 70 }),
+      accounts: fc.integer({ min: 2, max: 9 }),
+      partitions: fc.integer({ min: 1, max: 3 }),
+      epochRows: fc.integer({ min: 5, max: 25 }),
+      perMs: fc.constantFrom(1, 5, 100),
+      store: fc.constantFrom("files" as const, "remote" as const, "remote" as const),
+      lives: fc.array(life, { minLength: 1, maxLength: 3 })
+    })
+    .chain((c) => faultPlan({ store: c.store, toFiles: false }).map((faults): BankCase => ({ ...c, faults })))
+)

@@ -1,0 +1,157 @@
+/**
+ * A history of a live source: partitions that appear while the query runs, stand still until they are idle, and never end.
+ * When a window closes, and what is late, are facts of such a run; what holds in any is that each row is in one window or
+ * in the late output, once (L1), and that every window closes that its watermark has passed.
+ */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import { EventStream, Late, Memory, Query, Trigger, Window } from "tidemark"
+import { runHistory } from "../../src/testing/History.ts"
+import { simulatedSource } from "../../src/testing/SimulatedLog.ts"
+import { simulatedStartMs } from "../../src/testing/Simulator.ts"
+import type { Life, World } from "../../src/testing/World.ts"
+import type { Verdict } from "./jobHistory.ts"
+import { faultySinks, logFaultsOf, type WorldFaults } from "./worldFaults.ts"
+
+/** A row; its id tells it from all others. */
+export interface LiveRow {
+  readonly id: number
+  readonly at: number
+  readonly key: string
+}
+
+/** A partition: how far each row is from the one before it in event time, and when it comes, ms after the start. */
+export interface LivePartition {
+  readonly appearsMs: number
+  readonly moves: ReadonlyArray<{ readonly by: number; readonly key: number; readonly afterMs: number }>
+}
+
+/** One history of it. */
+export interface LiveCase extends WorldFaults {
+  readonly seed: number
+  readonly partitions: ReadonlyArray<LivePartition>
+  readonly sizeMs: number
+  readonly boundMs: number
+  readonly whenQuiet: "hold" | "follow the clock"
+  readonly endPosition: boolean
+  readonly everyMs: number
+  readonly restarts: boolean
+  readonly store: "files" | "remote"
+  readonly lives: ReadonlyArray<Life>
+}
+
+/** Longer than a usual pause between two rows, shorter than a stall. */
+const idleAfterMs = 400
+/** The last row of each partition: it closes every window before it. */
+const lastAt = 1_000_000
+
+const rowsOf = (c: LiveCase): ReadonlyArray<ReadonlyArray<LiveRow>> =>
+  c.partitions.map(({ moves }, p) => {
+    let at = 0
+    const rows = moves.map(({ by, key }, i): LiveRow => {
+      at += by
+      return { id: p * 1000 + i, at, key: "abc"[key % 3] }
+    })
+    return [...rows, { id: p * 1000 + 999, at: lastAt, key: "end" }]
+  })
+
+const arrivals = (c: LiveCase, p: number): ((row: number) => number) => {
+  let at = c.partitions[p].appearsMs
+  const moments = c.partitions[p].moves.map(({ afterMs }, row) => {
+    for (const fault of c.faults)
+      if (fault.kind === "stall" && fault.partition % c.partitions.length === p && fault.row === row) at += fault.ms
+    at += afterMs
+    return at
+  })
+  // Whoever is last has seen all the others.
+  const end = Math.max(0, ...c.partitions.map((q) => q.appearsMs)) + 1
+  return (row) => (row < moments.length ? moments[row] : Math.max(at, end) + 1)
+}
+
+interface Result {
+  readonly key: string
+  readonly window_end: number
+  readonly ids: ReadonlyArray<number>
+}
+
+/** Runs a case, and judges it. */
+export const runLive = (c: LiveCase): Verdict => {
+  const rows = rowsOf(c)
+  const results = Memory.sink<Result>()
+  const late = Memory.sink<LiveRow>()
+  const faulty = faultySinks(c)
+  const logFaults = logFaultsOf(c.faults, c.partitions.length, (p) => `p${p}`)
+  const subject = (world: World, life: Life, exhausted: () => void) =>
+    Effect.suspend(() => {
+      const read = new Set<string>()
+      const source = simulatedSource<LiveRow>(world.simulator, simulatedStartMs, {
+        name: "live",
+        partitions: rows.map((of, p) => ({
+          name: `p${p}`,
+          rows: of,
+          arriveMs: arrivals(c, p),
+          appearsMs: c.partitions[p].appearsMs,
+          stalledAt: c.faults.flatMap((f) => (f.kind === "stall" && f.partition % rows.length === p ? [f.row] : []))
+        })),
+        features: { bounded: false, endPosition: c.endPosition, dynamicPartitions: true },
+        faults: logFaults,
+        onStruck: world.struck,
+        onExhausted: (partition) => {
+          read.add(partition)
+          if (read.size === rows.length) exhausted()
+        }
+      })
+      const pipeline = EventStream.from(source).pipe(
+        EventStream.withEventTime("at", {
+          outOfOrderness: c.boundMs,
+          idleAfter: idleAfterMs,
+          whenQuiet: c.whenQuiet,
+          alignment: "1000 days"
+        }),
+        EventStream.keyBy("key"),
+        EventStream.window(Window.tumbling(c.sizeMs), { late: Late.to(faulty(world, late)) }),
+        EventStream.aggregate(({ reduce }) => ({
+          ids: reduce({
+            state: Schema.Array(Schema.Number),
+            zero: (): ReadonlyArray<number> => [],
+            add: (ids: ReadonlyArray<number>, row: LiveRow) => [...ids, row.id]
+          })
+        })),
+        EventStream.to(faulty(world, results))
+      )
+      return Query.start(pipeline, {
+        name: "live",
+        chunkRows: life.chunkRows,
+        parallelism: life.parallelism,
+        trigger: Trigger.every(c.everyMs),
+        ...(c.restarts
+          ? { restart: Schedule.spaced("50 millis"), restartLimit: { restarts: 20, within: "1 minute" } }
+          : {})
+      })
+    })
+  const { seed, faults, lives, store } = c
+  const history = runHistory({ seed, faults, lives, store, query: "live", subject })
+  const problems = [...history.problems]
+  const events = rows.reduce((n, of) => n + of.length, 0)
+  if (history.summary === undefined) return { history, problems, lost: 0, duplicated: 0, events }
+  const seen = new Map<number, number>()
+  const note = (id: number): void => void seen.set(id, (seen.get(id) ?? 0) + 1)
+  const closed = Effect.runSync(results.rows)
+  for (const { ids } of closed) for (const id of ids) note(id)
+  for (const { id } of Effect.runSync(late.rows)) note(id)
+  let lost = 0
+  let duplicated = 0
+  for (const row of rows.flat()) {
+    const times = seen.get(row.id) ?? 0
+    if (times > 1) duplicated++
+    // The window of the last rows may be open still: nothing has come after it.
+    if (times === 0 && row.at !== lastAt) lost++
+    if (times > 1 || (times === 0 && row.at !== lastAt))
+      problems.push(`row ${row.id} at ${row.at} is in ${times} windows or late outputs`)
+  }
+  for (const { key, window_end: end } of closed)
+    if (closed.filter((r) => r.key === key && r.window_end === end).length > 1)
+      problems.push(`the window of ${key} that ends at ${end} closed twice`)
+  return { history, problems, lost, duplicated, events }
+}

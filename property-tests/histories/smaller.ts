@@ -1,0 +1,129 @@
+/** What makes a history of a job simpler: fewer faults, partitions, rows, operators; then plainer ways to run it. */
+import type { Job, Partition } from "../../test/oracle/Job.ts"
+import { modesOf } from "../engineJobs.ts"
+import type { JobCase } from "./jobHistory.ts"
+import { type Pass, without } from "./minimise.ts"
+
+type Candidates = ReadonlyArray<() => JobCase>
+
+/** The case with another job, written in a mode that it may be written in. */
+const withJob = (c: JobCase, job: Job): JobCase => {
+  const modes = modesOf(job)
+  return { ...c, job, mode: modes.includes(c.mode) ? c.mode : modes[0] }
+}
+
+const fewerFaults =
+  (size: number): Pass<JobCase> =>
+  (c) =>
+    size > 1 && c.faults.length <= size
+      ? []
+      : without(c.faults, size).map((faults) => () => ({ ...c, faults: faults() }))
+
+const withSources = (c: JobCase, sources: Job["sources"]): JobCase => ({ ...c, job: { ...c.job, sources } })
+
+const fewerPartitions: Pass<JobCase> = (c) => {
+  const { sources } = c.job
+  const fewerSources = sources.length === 1 ? [] : without(sources, 1).map((s) => () => withSources(c, s()))
+  const fewer = sources.flatMap((partitions, s): Candidates =>
+    partitions.length === 1 ? [] : without(partitions, 1).map((p) => () => withSources(c, sources.with(s, p())))
+  )
+  return [...fewerSources, ...fewer]
+}
+
+const cut = (partition: Partition, at: number, size: number): Partition => {
+  const { rows, appendTimes } = partition
+  const kept = { ...partition, rows: rows.toSpliced(at, size) }
+  return appendTimes === undefined ? kept : { ...kept, appendTimes: appendTimes.toSpliced(at, size) }
+}
+
+const fewerRows =
+  (size: number): Pass<JobCase> =>
+  (c) =>
+    c.job.sources.flatMap((partitions, s) =>
+      partitions.flatMap((partition, p) =>
+        Array.from({ length: Math.ceil(partition.rows.length / size) }, (_, i) => () => {
+          // From the end, where what came to nothing mostly stands.
+          const at = Math.max(0, partition.rows.length - (i + 1) * size)
+          return withSources(c, c.job.sources.with(s, partitions.with(p, cut(partition, at, size))))
+        })
+      )
+    )
+
+const fewerOperators: Pass<JobCase> = (c) => {
+  const { job } = c
+  const { branches, chained, dedupe, early, maxFutureSkew, ...rest } = job
+  const all: Array<() => JobCase> = []
+  const add = (simpler: () => Job): void => void all.push(() => withJob(c, simpler()))
+  const dropped = { ...rest, ...(branches && { branches }), ...(dedupe && { dedupe }) }
+  if (job.before.length > 0) for (const before of without(job.before, 1)) add(() => ({ ...job, before: before() }))
+  if (job.after.length > 0) for (const after of without(job.after, 1)) add(() => ({ ...job, after: after() }))
+  if (branches !== undefined)
+    add(() => ({ ...rest, ...optional({ chained, dedupe, early, maxFutureSkew }) }) as unknown as Job)
+  if (dedupe !== undefined)
+    add(() => ({ ...rest, ...optional({ branches, chained, early, maxFutureSkew }) }) as unknown as Job)
+  if (chained !== undefined) add(() => ({ ...dropped, ...optional({ early, maxFutureSkew }) }) as unknown as Job)
+  if (early !== undefined) add(() => ({ ...dropped, ...optional({ chained, maxFutureSkew }) }) as unknown as Job)
+  if (maxFutureSkew !== undefined) add(() => ({ ...dropped, ...optional({ chained, early }) }) as unknown as Job)
+  if (job.few !== true) add(() => ({ ...job, few: true }))
+  if (job.late === "output") add(() => ({ ...job, late: "drop" }))
+  if (job.keyed && isPlainKeyed(job)) add(() => ({ ...job, keyed: false }))
+  return all
+}
+
+const isPlainKeyed = (job: Job): boolean =>
+  job.sources.flat().every(({ rows }) => rows.every((r) => typeof r.key === "string" && typeof r.v === "number"))
+
+const optional = (fields: { readonly [name: string]: unknown }): object =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+
+const plainer: Pass<JobCase> = (c) => {
+  const all: Array<() => JobCase> = []
+  const add = (isPlain: boolean, change: Partial<JobCase>): void => {
+    if (!isPlain) all.push(() => ({ ...c, ...change }))
+  }
+  add(c.lives.length === 1, { lives: [c.lives[0]] })
+  for (const [i, life] of c.lives.entries()) {
+    if (life.parallelism > 1) add(false, { lives: c.lives.with(i, { ...life, parallelism: life.parallelism - 1 }) })
+    if (life.chunkRows < 1024) add(false, { lives: c.lives.with(i, { ...life, chunkRows: 1024 }) })
+    if (life.elsewhere) add(false, { lives: c.lives.with(i, { ...life, elsewhere: false }) })
+  }
+  add(c.epochRows === 0, { epochRows: 0 })
+  add(c.paceMs === 0, { paceMs: 0 })
+  add(!c.restarts, { restarts: false })
+  add(c.endPosition, { endPosition: true })
+  add(c.seed < 1000, { seed: c.seed % 1000 })
+  return all
+}
+
+/** Of what a pass gives, the same with other seeds: where to go on when chance alone keeps a case large. */
+const reseeded =
+  (pass: Pass<JobCase>, seeds: number): Pass<JobCase> =>
+  (c) =>
+    pass(c).flatMap((make) =>
+      Array.from({ length: seeds }, (_, i) => () => ({ ...make(), seed: (c.seed + 1 + i) % 1000 }))
+    )
+
+/** Cases that are this large are looked at no longer. */
+const isSmall = (c: JobCase): boolean =>
+  c.faults.length <= 2 && c.job.sources.flat().reduce((n, { rows }) => n + rows.length, 0) <= 10
+
+const onlyLarge =
+  (pass: Pass<JobCase>): Pass<JobCase> =>
+  (c) =>
+    isSmall(c) ? [] : pass(c)
+
+/** From the coarse to the fine. */
+export const simplerJobs: ReadonlyArray<Pass<JobCase>> = [
+  fewerFaults(2),
+  fewerFaults(1),
+  fewerPartitions,
+  fewerRows(8),
+  fewerRows(4),
+  fewerRows(2),
+  fewerRows(1),
+  fewerOperators,
+  plainer,
+  onlyLarge(reseeded(fewerFaults(1), 4)),
+  onlyLarge(reseeded(fewerRows(4), 3)),
+  onlyLarge(reseeded(fewerRows(1), 3))
+]

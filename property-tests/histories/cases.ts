@@ -17,6 +17,8 @@ export interface Place {
 
 /** Steps that a process of a usual history takes until its end. */
 const stepsUsual = 500
+/** Steps that every process takes. */
+const stepsSure = 150
 
 const ofFileStore: ReadonlySet<string> = new Set([
   "snapshot.fsync",
@@ -41,41 +43,64 @@ const failpointsOf = ({ store, toFiles }: Place): ReadonlyArray<string> =>
     return !ofFileSink.has(name) || toFiles
   })
 
+/** Those that every process passes that makes an epoch: a fault there happens. */
+const passedSurely: ReadonlyArray<string> = [
+  "takeover.primary",
+  "takeover.listed",
+  "takeover.copy",
+  "sweep",
+  "snapshot.write",
+  "manifest.primary",
+  "manifest.listed",
+  "manifest.copy",
+  "manifest.copy.listed",
+  "sink[i].commit.sent",
+  "sink[i].commit.replied"
+]
+
+const momentAt = (names: ReadonlyArray<string>, ...passages: ReadonlyArray<number>): fc.Arbitrary<Moment> =>
+  fc.record({
+    failpoint: fc.constantFrom(...names),
+    when: fc.constantFrom("before" as const, "after" as const),
+    passage: fc.constantFrom(...passages)
+  })
+
 const momentIn = (names: ReadonlyArray<string>): fc.Arbitrary<Moment> =>
   fc.oneof(
     { weight: 2, arbitrary: fc.record({ steps: fc.integer({ min: 1, max: stepsUsual }) }) },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        failpoint: fc.constantFrom(...names),
-        when: fc.constantFrom("before" as const, "after" as const),
-        passage: fc.constantFrom(1, 1, 2)
-      })
-    }
+    { weight: 3, arbitrary: momentAt(names, 1, 1, 2) }
   )
+
+const sureMoment: fc.Arbitrary<Moment> = fc.oneof(
+  { weight: 2, arbitrary: fc.record({ steps: fc.integer({ min: 1, max: stepsSure }) }) },
+  { weight: 3, arbitrary: momentAt(passedSurely, 1) }
+)
 
 const seed = fc.integer({ min: 0, max: 0x3fff_ffff })
 
 const kind = <K extends string>(name: K): fc.Arbitrary<K> => fc.constant(name)
 
-export const processFaultAt = (
-  moment: fc.Arbitrary<Moment>,
-  afterRot: fc.Arbitrary<Moment>
-): fc.Arbitrary<ProcessFault> =>
+const kill = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => fc.record({ kind: kind("kill"), at })
+const powerLoss = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> =>
+  fc.record({ kind: kind("power loss"), at, seed })
+const rot = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => fc.record({ kind: kind("rot"), at, seed })
+/** Asleep until the process that took over is gone, or for as long as that one waits for it, or longer. */
+const freeze = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> =>
+  fc.record({
+    kind: kind("freeze"),
+    at,
+    wakeAfter: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 8000 }), fc.integer({ min: 3000, max: 3600 }))
+  })
+
+const onDisk = ({ store, toFiles }: Place): boolean => store === "files" || toFiles
+
+const processFaultAt = (place: Place, moment: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> =>
   fc.oneof(
-    { weight: 4, arbitrary: fc.record({ kind: kind("kill"), at: moment }) },
-    { weight: 3, arbitrary: fc.record({ kind: kind("power loss"), at: moment, seed }) },
-    { weight: 2, arbitrary: fc.record({ kind: kind("rot"), at: moment, seed }) },
-    { weight: 1, arbitrary: fc.record({ kind: kind("kill"), at: afterRot }) },
+    { weight: 4, arbitrary: kill(moment) },
+    { weight: onDisk(place) ? 5 : 1, arbitrary: powerLoss(moment) },
+    { weight: 3, arbitrary: rot(moment) },
     { weight: 2, arbitrary: fc.record({ kind: kind("sigterm"), at: moment }) },
-    {
-      weight: 2,
-      arbitrary: fc.record({
-        kind: kind("freeze"),
-        at: moment,
-        wakeAfter: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 8000 }))
-      })
-    },
+    { weight: 2, arbitrary: freeze(moment) },
     { weight: 1, arbitrary: fc.record({ kind: kind("second"), at: moment }) },
     {
       weight: 1,
@@ -87,39 +112,89 @@ export const processFaultAt = (
     }
   )
 
-const disk = fc.record({
-  kind: fc.constantFrom("disk full" as const, "disk error" as const, "too many files" as const),
-  atCall: fc.integer({ min: 0, max: 250 }),
-  calls: fc.integer({ min: 1, max: 8 })
-})
-const store = fc.record({
-  kind: fc.constantFrom("store fails" as const, "store no reply" as const),
-  atCall: fc.integer({ min: 0, max: 50 }),
-  calls: fc.integer({ min: 1, max: 6 })
-})
-const sinks = fc.record({
-  kind: fc.constantFrom("sink fails" as const, "sink no reply" as const, "sink slow" as const),
-  atCall: fc.integer({ min: 0, max: 12 }),
-  calls: fc.integer({ min: 1, max: 3 })
-})
+const disk = (last: number): fc.Arbitrary<WorldFault> =>
+  fc.record({
+    kind: fc.constantFrom("disk full" as const, "disk error" as const, "too many files" as const),
+    atCall: fc.integer({ min: 0, max: last }),
+    calls: fc.integer({ min: 1, max: 8 })
+  })
+const remote = (last: number): fc.Arbitrary<WorldFault> =>
+  fc.record({
+    kind: fc.constantFrom("store fails" as const, "store no reply" as const),
+    atCall: fc.integer({ min: 0, max: last }),
+    calls: fc.integer({ min: 1, max: 6 })
+  })
+const sinks = (last: number): fc.Arbitrary<WorldFault> =>
+  fc.record({
+    kind: fc.constantFrom("sink fails" as const, "sink no reply" as const, "sink slow" as const),
+    atCall: fc.integer({ min: 0, max: last }),
+    calls: fc.integer({ min: 1, max: 3 })
+  })
 
-const rows = { partition: fc.nat(5), row: fc.nat(12) }
-const partitionFault: fc.Arbitrary<WorldFault> = fc.oneof(
-  fc.record({ kind: kind("stall"), ...rows, ms: fc.integer({ min: 1, max: 20_000 }) }),
-  fc.record({ kind: kind("read error"), ...rows }),
-  fc.record({ kind: kind("expired"), partition: fc.nat(5) })
-)
+const rows = (last: number) => ({ partition: fc.nat(5), row: fc.nat(last) })
+const partitionFault = (last: number): fc.Arbitrary<WorldFault> =>
+  fc.oneof(
+    fc.record({ kind: kind("stall"), ...rows(last), ms: fc.integer({ min: 1, max: 7_000 }) }),
+    fc.record({ kind: kind("read error"), ...rows(last) }),
+    fc.record({ kind: kind("expired"), partition: fc.nat(5) })
+  )
 
-/** Plans of faults for a history in a place; empty in one of ten. */
+/** Faults of the world; `reach`: how far into a history the last of them lie, 1 being its end. */
+const worldFault = (place: Place, reach: number): fc.Arbitrary<Fault> => {
+  const onFiles = disk(Math.floor(250 * reach))
+  const ofStore = place.store === "files" ? onFiles : remote(Math.floor(50 * reach))
+  return fc.oneof(
+    place.toFiles ? fc.oneof(ofStore, onFiles) : ofStore,
+    sinks(Math.floor(12 * reach)),
+    partitionFault(Math.floor(12 * reach))
+  )
+}
+
+const publishing = ["manifest.primary", "manifest.listed", "manifest.copy", "manifest.copy.listed"]
+const takingOver = ["takeover.primary", "takeover.listed", "takeover.copy"]
+const committing = ["sink[i].commit.sent", "sink[i].commit.replied"]
+
+/** Faults that go ill together: what one leaves, the next one meets. */
+const togetherIn = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
+  const pending = momentAt([...publishing, ...committing], 1, 1, 2)
+  const recovering = momentAt(["list", "base.read", ...takingOver, "sweep", ...committing], 1)
+  const halfPut = momentAt(["manifest.primary", "manifest.listed", "takeover.primary", "takeover.listed"], 1, 1, 2)
+  const files = momentAt(
+    failpointsOf(place).filter((name) => ofFileStore.has(name) || ofFileSink.has(name) || publishing.includes(name)),
+    1,
+    1,
+    2
+  )
+  const crash = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => fc.oneof(kill(at), powerLoss(at))
+  const soon = fc.record({ steps: fc.integer({ min: 1, max: stepsSure }) })
+  return fc.oneof(
+    { weight: 3, arbitrary: fc.tuple(crash(pending), crash(recovering)) },
+    { weight: 3, arbitrary: fc.tuple(rot(fc.oneof(halfPut, pending)), rot(fc.oneof(soon, recovering))) },
+    { weight: 2, arbitrary: fc.tuple(freeze(momentAt([...passedSurely, "collect.data"], 1, 1, 2)), crash(recovering)) },
+    { weight: 1, arbitrary: fc.tuple(rot(recovering), kill(momentAt(failpointsAfterRot, 1))) },
+    { weight: onDisk(place) ? 6 : 0, arbitrary: fc.tuple(powerLoss(files), powerLoss(fc.oneof(soon, files))) }
+  )
+}
+
+/** Plans of faults for a history in a place; empty in one of thirty, and mostly with one that happens. */
 export const faultPlan = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
-  const afterRot = momentIn(failpointsAfterRot)
-  const process = processFaultAt(momentIn(failpointsOf(place)), afterRot)
-  const ofStore: fc.Arbitrary<Fault> = place.store === "files" ? disk : fc.oneof(store, place.toFiles ? disk : store)
-  const world: fc.Arbitrary<Fault> = fc.oneof(ofStore, sinks, partitionFault)
-  const any: fc.Arbitrary<Fault> = fc.oneof({ weight: 3, arbitrary: process }, { weight: 2, arbitrary: world })
+  const anywhere = momentIn(failpointsOf(place))
+  const any: fc.Arbitrary<Fault> = fc.oneof(
+    { weight: 3, arbitrary: processFaultAt(place, anywhere) },
+    { weight: 2, arbitrary: worldFault(place, 1) }
+  )
+  const sure: fc.Arbitrary<Fault> = fc.oneof(
+    { weight: 3, arbitrary: processFaultAt(place, sureMoment) },
+    { weight: 2, arbitrary: worldFault(place, 0.2) }
+  )
+  const first: fc.Arbitrary<ReadonlyArray<Fault>> = fc.oneof(
+    { weight: 1, arbitrary: fc.constant([]) },
+    { weight: 18, arbitrary: sure.map((fault) => [fault]) },
+    { weight: 11, arbitrary: togetherIn(place) }
+  )
   return fc
-    .tuple(fc.option(any, { nil: undefined, freq: 10 }), fc.array(any, { maxLength: 4, size: "max" }))
-    .map(([first, others]) => (first === undefined ? [] : [first, ...others]))
+    .tuple(first, fc.array(any, { maxLength: 3, size: "max" }))
+    .map(([begin, others]) => (begin.length === 0 ? [] : [...begin, ...others]))
 }
 
 export const life: fc.Arbitrary<Life> = fc.record({

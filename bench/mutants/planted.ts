@@ -1,0 +1,10 @@
+/** Every planted bug, by area: each breaks a rule of docs/SEMANTICS.md or an invariant of docs/SPEC.md without a word. */
+import type { Planted } from "./edit.ts"
+import { ofTheChain } from "./planted/chain.ts"
+import { ofEpochs } from "./planted/epochs.ts"
+import { ofFiles } from "./planted/files.ts"
+import { ofRows } from "./planted/rows.ts"
+import { ofTime } from "./planted/time.ts"
+
+/** All of them. */
+export const planted: ReadonlyArray<Planted> = [...ofTime, ...ofRows, ...ofEpochs, ...ofTheChain, ...ofFiles]

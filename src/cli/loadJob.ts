@@ -150,8 +150,17 @@ const checkQueries = (file: string, found: AnyJob): CliFailure | undefined => {
   return failed(`the job of ${file} cannot run: its query ${wrong[0]} ${fix}`)
 }
 
-/** The job that a file exports by default; a pipeline becomes a job of one query that is named after the file. */
-export const loadJob = (file: string, verbose: boolean): Effect.Effect<AnyJob, CliFailure> =>
+/** What a file exports. */
+export type Exports = { readonly [name: string]: unknown }
+
+/** A job, and what else its file exports. */
+export interface JobFile {
+  readonly job: AnyJob
+  readonly exports: Exports
+}
+
+/** The job that a file exports by default, with its other exports. */
+export const loadJobFile = (file: string, verbose: boolean): Effect.Effect<JobFile, CliFailure> =>
   Effect.gen(function* () {
     const path = yield* Effect.try({ try: () => checkFile(file), catch: (error) => error as CliFailure })
     const exports = yield* load(file, path, verbose)
@@ -163,5 +172,9 @@ export const loadJob = (file: string, verbose: boolean): Effect.Effect<AnyJob, C
         : undefined
     if (found === undefined) return yield* Effect.fail(failed(describeWrong(file, exports)))
     const wrong = checkQueries(file, found)
-    return wrong === undefined ? found : yield* Effect.fail(wrong)
+    return wrong === undefined ? { job: found, exports } : yield* Effect.fail(wrong)
   })
+
+/** The job that a file exports by default; a pipeline becomes a job of one query that is named after the file. */
+export const loadJob = (file: string, verbose: boolean): Effect.Effect<AnyJob, CliFailure> =>
+  Effect.map(loadJobFile(file, verbose), ({ job }) => job)

@@ -1,4 +1,4 @@
-/** The commands that look at checkpoints on disk, and their options: `plan`, `state` and `reset`. */
+/** The commands that run no query on real input, and their options: `plan`, `state`, `reset` and `simulate`. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -127,5 +127,55 @@ const reset = Command.make(
   Command.withExamples([{ command: "tidemark reset transactions --yes" }])
 )
 
+const simulate = Command.make(
+  "simulate",
+  {
+    file: jobFile,
+    histories: wholeNumber("histories", 1).pipe(
+      Flag.withDescription("how many; default what the file says, else 500"),
+      Flag.optional
+    ),
+    seed: wholeNumber("seed", -0x8000_0000, 0x7fff_ffff).pipe(
+      Flag.withDescription("other histories; default what the file says, else 1"),
+      Flag.optional
+    ),
+    replay: Flag.String("replay").pipe(
+      Flag.withMetavar("TOKEN"),
+      Flag.withDescription("run the one history that a failure named, and say what happens in it"),
+      Flag.optional
+    ),
+    verbose: verbose("stacks with errors")
+  },
+  (options) =>
+    Effect.flatMap(
+      Effect.promise(() => import("./simulate.ts")),
+      (module) =>
+        module.simulate({
+          ...options,
+          histories: Option.getOrUndefined(options.histories),
+          seed: Option.getOrUndefined(options.seed),
+          replay: Option.getOrUndefined(options.replay)
+        })
+    )
+).pipe(
+  Command.withDescription(
+    indented([
+      "Runs the job of a file again and again on simulated partitions, clock, checkpoint store and processes, under",
+      "faults: crashes, losses of power, failing stores and sinks, stalled partitions. Its own operators and effects run;",
+      "its sources are replaced by feeds, its sinks by tables. The file says how, beside its default export:",
+      "",
+      '  import { Simulation } from "tidemark/testing"',
+      '  export const simulation = { feeds: [Simulation.feed(source, Schema, { disorder: "5 minutes" })] }',
+      "",
+      "A history that breaks a law is shrunk, and ends with the line that replays it. Nothing is read or written outside;",
+      "stdout has one line of JSON.",
+      "",
+      "Exit codes: 0 every law held in every history; 1 one did not, or the job cannot be simulated; 2 wrong usage."
+    ])
+  ),
+  Command.withShortDescription("a job under faults, history after history"),
+  Command.withExamples([{ command: "tidemark simulate job.ts --histories 10000" }])
+)
+
 /** The commands. */
-export const offlineCommands = [plan, state, reset] as const
+export const offlineCommands = [plan, state, reset, simulate] as const

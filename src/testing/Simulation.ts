@@ -1,0 +1,140 @@
+/**
+ * Simulations of a user's own topology: the real runtime, with the user's operators, effects and services, on simulated
+ * partitions, clock, checkpoint store and processes, under faults, history after history, judged by laws.
+ *
+ * Everything is decided by the seed: the same token gives the same history, step by step. What does not go through
+ * Effect's services cannot be simulated; a call that waits for such a thing is reported, and ends the simulation.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { caseOf, checkBatch, type Failure, judged } from "./checkHistories.ts"
+import { NotSimulated } from "./HangingCalls.ts"
+import type { Outcome } from "./Outcome.ts"
+import { Counts, describeFailure, describeFault, type SimulationReport } from "./report.ts"
+import { SimulationFailed } from "./SimulationFailed.ts"
+import { simulatedStartMs } from "./Simulator.ts"
+import { type Prepared, prepare, type SimulationOptions, type Testable } from "./tested.ts"
+import type { Case } from "./userHistory.ts"
+
+export type { FaultName } from "./faultNames.ts"
+export { faultNames } from "./faultNames.ts"
+export { feed, type Feed, type FeedOptions, type Rows } from "./feed.ts"
+export { own, type OwnSink } from "./ownSink.ts"
+export type { SimulationReport } from "./report.ts"
+export { SimulationFailed, type SimulationFailure } from "./SimulationFailed.ts"
+export type { SimulationOptions, Testable } from "./tested.ts"
+
+/** One history, run again. */
+export interface Replayed {
+  readonly outcome: Outcome
+  /** The law that it breaks; undefined: it breaks none. */
+  readonly law: string | undefined
+  readonly problems: ReadonlyArray<string>
+  /** The same each time the token is replayed. */
+  readonly traceHash: string
+  /** What happened, a line each, with the virtual time of it. */
+  readonly timeline: ReadonlyArray<string>
+  /** All of it in words, as a failure of {@link check} says it. */
+  readonly text: string
+}
+
+/** What a front end may say otherwise: how a history is replayed, and how far a check is. */
+export interface Voice {
+  readonly replayLine: (token: string) => string
+  readonly progress: (report: SimulationReport) => void
+}
+
+const library: Voice = {
+  replayLine: (token) => `Simulation.replay(topology, options, ${JSON.stringify(token)})`,
+  progress: () => undefined
+}
+
+/** Histories between two looks at the world outside. */
+const batchRuns = 25
+
+/**
+ * Runs so many random histories of a pipeline, of the queries of a job, or of what a function makes in each process, and
+ * judges each by the laws. Fails with the first that breaks one, shrunk; the message ends with the line that replays it.
+ */
+export const check = <E, R>(
+  topology: Testable<E, R>,
+  options: SimulationOptions
+): Effect.Effect<SimulationReport, SimulationFailed, R> => checkWith(topology, options, library)
+
+/** The same for a front end. */
+export const checkWith = <E, R>(
+  topology: Testable<E, R>,
+  options: SimulationOptions,
+  voice: Voice
+): Effect.Effect<SimulationReport, SimulationFailed, R> =>
+  Effect.gen(function* () {
+    const prepared = yield* prepare(topology, options)
+    const clock = yield* Clock.Clock
+    const began = clock.currentTimeMillisUnsafe()
+    const counts = new Counts()
+    for (let number = 0; counts.histories < prepared.histories; number++) {
+      const seed = (Math.imul(prepared.seed, 1_000_003) + number) | 0
+      const runs = Math.min(batchRuns, prepared.histories - counts.histories)
+      const { failure, notSimulated } = checkBatch(prepared, seed, runs, (outcome) => counts.add(outcome))
+      if (notSimulated !== undefined) return yield* Effect.fail(outside(notSimulated))
+      if (failure !== undefined) return yield* Effect.fail(failed(prepared, failure, voice))
+      voice.progress(counts.report(clock.currentTimeMillisUnsafe() - began))
+      yield* Effect.yieldNow
+    }
+    return counts.report(clock.currentTimeMillisUnsafe() - began)
+  })
+
+/** Runs the history of a token again, with what happened in it. The topology and the options have to be the same. */
+export const replay = <E, R>(
+  topology: Testable<E, R>,
+  options: SimulationOptions,
+  token: string
+): Effect.Effect<Replayed, SimulationFailed, R> => replayWith(topology, options, token, library)
+
+/** The same for a front end. */
+export const replayWith = <E, R>(
+  topology: Testable<E, R>,
+  options: SimulationOptions,
+  token: string,
+  voice: Voice
+): Effect.Effect<Replayed, SimulationFailed, R> =>
+  Effect.gen(function* () {
+    const prepared = yield* prepare(topology, options)
+    const c = caseOf(prepared, token)
+    if (c === undefined) {
+      const message = `token: ${JSON.stringify(token)}: stands for no history of this topology and these options: it is like 1000003.4:0:1`
+      return yield* Effect.fail(new SimulationFailed({ reason: "InvalidOptions", message }))
+    }
+    return yield* Effect.try({ try: () => again(prepared, c, token, voice), catch: (error) => outside(error) })
+  })
+
+const outside = (error: unknown): SimulationFailed => {
+  if (!(error instanceof NotSimulated)) throw error
+  return new SimulationFailed({ reason: "NotSimulated", message: error.message })
+}
+
+const again = (prepared: Prepared, c: Case, token: string, voice: Voice, shrinks = 0): Replayed => {
+  const timeline: Array<string> = []
+  const { outcome, breach } = judged(prepared, c, (atMs, what) => {
+    timeline.push(`${((atMs - simulatedStartMs) / 1000).toFixed(3)} s  ${what}`)
+  })
+  const { law = "no law is broken: every law", problems = [] } = breach ?? {}
+  const failure: Failure = { law, problems, token, case: c, shrinks }
+  return {
+    outcome,
+    law: breach?.law,
+    problems,
+    traceHash: outcome.traceHash,
+    timeline,
+    text: describeFailure(prepared.queries[c.query], failure, timeline, voice.replayLine(token))
+  }
+}
+
+const failed = (prepared: Prepared, failure: Failure, voice: Voice): SimulationFailed => {
+  const { case: c, token, law, problems } = failure
+  const { timeline, traceHash } = again(prepared, c, token, voice, failure.shrinks)
+  const message = describeFailure(prepared.queries[c.query], failure, timeline, voice.replayLine(token))
+  const events = c.feeds.flat().reduce((n, { rows }) => n + rows.length, 0)
+  const faults = c.faults.map(describeFault)
+  return new SimulationFailed({ reason: "LawViolated", message, law, problems, token, traceHash, events, faults })
+}

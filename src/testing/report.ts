@@ -1,0 +1,111 @@
+/** What a simulation says: of a failure, everything that it takes to understand it and to see it again; of success, counts. */
+import type { Fault, FaultKind } from "./Fault.ts"
+import { type FaultName, faultNameOf } from "./faultNames.ts"
+import { textOf } from "./compareRows.ts"
+import type { Failure } from "./checkHistories.ts"
+import type { Outcome } from "./Outcome.ts"
+import type { Tested } from "./userHistory.ts"
+
+/** What many histories came to. */
+export interface SimulationReport {
+  readonly histories: number
+  /** The middle of how many rows histories were fed. */
+  readonly eventsMedian: number
+  /** Processes that were killed, by whatever. */
+  readonly crashes: number
+  /** Faults that struck, by name. */
+  readonly faults: { readonly [name in FaultName]?: number }
+  readonly seconds: number
+  readonly perSecond: number
+}
+
+/** Sums over histories. */
+export class Counts {
+  histories = 0
+  crashes = 0
+  readonly #events: Array<number> = []
+  readonly #faults = new Map<FaultName, number>()
+
+  /** Counts one history. */
+  add({ rows, faults }: Outcome): void {
+    this.histories++
+    this.#events.push(rows.length)
+    for (const [kind, times] of faults) {
+      const name = faultNameOf(kind)
+      this.#faults.set(name, (this.#faults.get(name) ?? 0) + times)
+      if (crashKinds.has(kind)) this.crashes += times
+    }
+  }
+
+  /** The report, after so many milliseconds. */
+  report(ms: number): SimulationReport {
+    const events = this.#events.toSorted((a, b) => a - b)
+    return {
+      histories: this.histories,
+      eventsMedian: events[Math.floor(events.length / 2)] ?? 0,
+      crashes: this.crashes,
+      faults: Object.fromEntries(this.#faults),
+      seconds: Math.round(ms / 100) / 10,
+      perSecond: ms > 0 ? Math.round((this.histories * 1000) / ms) : 0
+    }
+  }
+}
+
+const crashKinds: ReadonlySet<FaultKind> = new Set<FaultKind>(["kill", "power loss", "rot"])
+
+/** A fault in a line. */
+export const describeFault = (fault: Fault): string => {
+  const name = faultNameOf(fault.kind)
+  if ("at" in fault) {
+    const { at } = fault
+    return `${name} ${"steps" in at ? `after ${at.steps} steps` : `${at.when} ${at.failpoint}${at.passage > 1 ? `, passage ${at.passage}` : ""}`}`
+  }
+  if ("atCall" in fault)
+    return `${name} at call ${fault.atCall}${fault.calls > 1 ? ` and ${fault.calls - 1} more` : ""}`
+  return `${name} of partition ${fault.partition}${"row" in fault ? ` before row ${fault.row}` : ""}`
+}
+
+const rowsShownMax = 30
+const timelineMax = 30
+
+const feedLines = (tested: Tested, { case: c }: Failure): ReadonlyArray<string> =>
+  tested.feeds.flatMap(({ source }, i) =>
+    c.feeds[i].flatMap(({ rows, poison }, partition) => {
+      const lines = rows
+        .slice(0, rowsShownMax)
+        .map((row, at) => `    ${poison.includes(at) ? "does not decode" : textOf(row)}`)
+      const more = rows.length > rowsShownMax ? [`    and ${rows.length - rowsShownMax} more`] : []
+      return [`  ${source.name}, partition p${partition}:${rows.length === 0 ? " no rows" : ""}`, ...lines, ...more]
+    })
+  )
+
+/** A short list of what happened, in virtual time. */
+export const shortened = (timeline: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (timeline.length <= timelineMax) return timeline
+  const half = timelineMax / 2
+  const left = timeline.length - timelineMax
+  return [...timeline.slice(0, half), `... ${left} more ...`, ...timeline.slice(-half)]
+}
+
+/** The message of a failure. `replay` is the line that shows it again. */
+export const describeFailure = (
+  tested: Tested,
+  failure: Failure,
+  timeline: ReadonlyArray<string>,
+  replay: string
+): string => {
+  const { case: c, law, problems, shrinks } = failure
+  const rows = c.feeds.flat().reduce((n, partition) => n + partition.rows.length, 0)
+  const runs = c.lives.map(({ parallelism, chunkRows }) => `parallelism ${parallelism} in chunks of ${chunkRows}`)
+  return [
+    `${law} does not hold for ${tested.name}:`,
+    ...problems.map((problem) => `  ${problem}`),
+    `with ${rows} row${rows === 1 ? "" : "s"} and ${c.faults.length} fault${c.faults.length === 1 ? "" : "s"}, after ${shrinks} shrinks:`,
+    ...feedLines(tested, failure),
+    ...c.faults.map((fault) => `  fault: ${describeFault(fault)}`),
+    `  checkpoints in ${c.store === "files" ? "files" : "a remote store"}; ${runs.join(", then ")}`,
+    "what happened:",
+    ...shortened(timeline).map((line) => `  ${line}`),
+    `replay: ${replay}`
+  ].join("\n")
+}

@@ -87,6 +87,29 @@ describe("C6: rot", () => {
     })
   )
 
+  it.effect("a void beats a primary that reads well again: its number never happened, for whoever comes", () =>
+    Effect.gen(function* () {
+      const objects = make()
+      // Killed after P(3).
+      const held = bent(objects, (operation, name, call) =>
+        operation === "putIfAbsent" && name === manifestName("q", "copy", 3) ? Effect.interrupt : call
+      )
+      yield* Effect.exit(p1(Effect.scoped(Effect.flatMap(own(held), (owned) => epochs(owned, 2, 3)))))
+      const sound = Option.getOrThrow(yield* objects.get(manifestName("q", "primary", 3)))
+      yield* damage(objects, manifestName("q", "primary", 3))
+      // Puts the void, and is killed before its takeover.
+      const cut = bent(objects, (operation, name, call) =>
+        operation === "putIfAbsent" && name === manifestName("q", "primary", 4) ? Effect.interrupt : call
+      )
+      yield* inTime(Effect.exit(p2(Effect.scoped(own(cut)))))
+      yield* objects.put(manifestName("q", "primary", 3), sound)
+      expect(Option.getOrThrow(yield* readChain(objects, "q")).manifest.number).toBe(2)
+      expect(Option.isNone(yield* readChain(objects, "q", 3))).toBe(true)
+      const third = yield* inTime(attempt(objects, 3, 1))
+      expect(third.base).toMatchObject({ number: 4, epoch: 2 })
+    })
+  )
+
   it.effect("a newer format is refused, naming both, and so is the checkpoint of another query", () =>
     Effect.gen(function* () {
       const objects = make()

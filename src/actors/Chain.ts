@@ -12,10 +12,13 @@ import { factsOf } from "../streams/PlanFacts.ts"
 import type {
   DedupeNode,
   EventTimeNode,
+  FilterNode,
   MapEffectNode,
+  MapNode,
   PlanNode,
   ProcessNode,
   RunningNode,
+  SelectNode,
   SinkNode,
   WindowNode
 } from "../streams/Plan.ts"
@@ -31,7 +34,9 @@ import {
   unionBranch
 } from "../streams/Stateless.ts"
 import { WatermarkGenerator } from "../streams/Watermark.ts"
+import type { Sized } from "./Message.ts"
 import type { HasWatermark, OutEdge } from "./OutEdge.ts"
+import { Passage } from "./Passage.ts"
 import type { Task } from "./Task.ts"
 import type { KeyedNode, Topology } from "./Topology.ts"
 
@@ -80,7 +85,14 @@ export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Ch
     const w = known === undefined ? make(node, watermark) : follow(known, watermark)
     wired.set(node, w)
     if (node.kind !== "union" || !topology.needsOrder) return w
-    return { target: unionBranch(node.inputs[0] === from ? 0 : 1, w.target), ports: w.ports }
+    const out = new Passage(w.target)
+    const into = new Passage(unionBranch(node.inputs[0] === from ? 0 : 1, out))
+    task.tie(
+      `through ${topology.nameOf(node)}`,
+      () => into.rows,
+      () => out.rows
+    )
+    return { target: into, ports: w.ports }
   }
   const make = (node: PlanNode | SinkNode, watermark: HasWatermark | undefined): Wired => {
     if (node.kind === "sink") {
@@ -94,23 +106,43 @@ export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Ch
       const generator = new WatermarkGenerator(node.spec, context.hasAppendTime)
       generators.push({ node, generator })
       const next = after(node, generator)
-      const target = eventTimeOperator(name, generator, task.counters(name), context.now, task.buryRow, next.target)
+      const timed = (out: ChunkTarget): ChunkTarget =>
+        eventTimeOperator(name, generator, task.counters(name), context.now, task.buryRow, out)
       // Its ports follow the generator alone, whatever else the rows before it followed.
-      return { target, ports: [] }
+      return { target: watched(task, name, timed, next.target), ports: [] }
     }
     const next = after(node, watermark)
-    return { target: operator(task, node, name, topology.outputsPerRowMax, next.target), ports: next.ports }
+    if (node.kind === "source" || node.kind === "union" || node.kind === "keyBy") return next
+    if (node.kind === "flatMap") {
+      const made = { rows: 0 }
+      const flat = (out: ChunkTarget): ChunkTarget =>
+        flatMapOperator(name, node.f, topology.outputsPerRowMax, task.counters(name), made, out)
+      return { target: watched(task, name, flat, next.target, () => made.rows), ports: next.ports }
+    }
+    return { target: watched(task, name, (out) => operator(task, node, name, out), next.target), ports: next.ports }
   }
   /** An exchange to the instances of a keyed stage; `deal` puts the parts of a chunk on its ports. */
   const port = (
     node: KeyedNode,
     watermark: HasWatermark | undefined,
-    deal: (ports: ReadonlyArray<OutEdge>) => (chunk: RowChunk) => ReadonlyArray<RefusedRow>
+    deal: (
+      receivers: number,
+      send: (receiver: number, part: Sized) => void
+    ) => (chunk: RowChunk) => ReadonlyArray<RefusedRow>
   ): Wired => {
     const ports = context.edgesTo(node)
     const name = `${topology.nameOf(node)}.exchange`
     const counters = task.counters(name)
-    const put = deal(ports)
+    let dealt = 0
+    const put = deal(ports.length, (receiver, part) => {
+      dealt += part.length
+      ports[receiver].stage(part)
+    })
+    task.tie(
+      `out of ${name}`,
+      () => counters.forwarded,
+      () => dealt
+    )
     const push = (chunk: RowChunk): void => {
       const refused = guarded(name, chunk, () => put(chunk))
       counters.in += chunk.length
@@ -121,23 +153,19 @@ export const wireChain = (task: Task, root: PlanNode, context: ChainContext): Ch
     return follow({ target: { push }, ports }, watermark)
   }
   const keyedPort = (node: WindowNode | RunningNode | ProcessNode, watermark: HasWatermark | undefined): Wired =>
-    port(node, watermark, (ports) => {
+    port(node, watermark, (receivers, send) => {
       const exchange = new KeyedExchange({
         key: node.input.columns,
         aggregates: node.kind === "process" ? [] : node.aggregates.map((a) => a.spec),
-        receivers: ports.length,
+        receivers,
         needsRows: node.kind === "process" || (node.kind === "window" && node.late.kind === "to"),
         // A row of a process is known by its place when its function fails on it.
         needsOrder: topology.needsOrder || node.kind === "process"
       })
-      return (chunk) => exchange.deal(chunk, (receiver, batch) => ports[receiver].stage(batch))
+      return (chunk) => exchange.deal(chunk, send)
     })
   const dedupePort = (node: DedupeNode, watermark: HasWatermark | undefined): Wired =>
-    port(
-      node,
-      watermark,
-      (ports) => (chunk) => dealById(chunk, node.id, ports.length, (receiver, part) => ports[receiver].stage(part))
-    )
+    port(node, watermark, (receivers, send) => (chunk) => dealById(chunk, node.id, receivers, send))
 
   return { head: after(root, root.kind === "source" ? undefined : task).target, generators }
 }
@@ -151,11 +179,33 @@ const guarded = <A>(name: string, chunk: RowChunk, run: () => A): A => {
   }
 }
 
+/**
+ * An operator between two places where its rows are counted: what comes in is what it counts as such, and what it says
+ * that it passed on comes out. `made`: rows that it says it made, where these are not those that it forwarded.
+ */
+const watched = (
+  task: Task,
+  name: string,
+  make: (out: ChunkTarget) => ChunkTarget,
+  next: ChunkTarget,
+  made?: () => number
+): ChunkTarget => {
+  const counters = task.counters(name)
+  const out = new Passage(next)
+  const into = new Passage(make(out))
+  task.tie(
+    `into ${name}`,
+    () => into.rows,
+    () => counters.in
+  )
+  task.tie(`out of ${name}`, made ?? (() => counters.forwarded), () => out.rows)
+  return into
+}
+
 const operator = (
   task: Task,
-  node: Exclude<PlanNode, KeyedNode | EventTimeNode>,
+  node: MapNode | SelectNode | FilterNode | MapEffectNode,
   name: string,
-  outputsPerRowMax: number,
   next: ChunkTarget
 ): ChunkTarget => {
   switch (node.kind) {
@@ -167,14 +217,8 @@ const operator = (
     }
     case "filter":
       return filterOperator(name, node.f, task.counters(name), next)
-    case "flatMap":
-      return flatMapOperator(name, node.f, outputsPerRowMax, task.counters(name), next)
     case "mapEffect":
       return effectOperator(task, node, name, next)
-    case "source":
-    case "union":
-    case "keyBy":
-      return next
   }
 }
 

@@ -18,6 +18,7 @@ import type { PartitionCursor, SourceChunk } from "../model/Source.ts"
 import type { Counters } from "../streams/Counters.ts"
 import { takeBadInput } from "./BadInput.ts"
 import type { Chain } from "./Chain.ts"
+import { Passage } from "./Passage.ts"
 import { Inbox, type Edge } from "./Edge.ts"
 import type { EpochBudget } from "./EpochBudget.ts"
 import { engineRows } from "./engineRows.ts"
@@ -41,7 +42,8 @@ export class PartitionReader {
   readonly #o: ReaderOptions
   readonly #pulled: Edge
   readonly #puller: Puller
-  #chain: Chain | undefined
+  /** The operators; nothing goes through before they are wired. */
+  #head = new Passage({ push: () => undefined })
   #time = new PartitionTime([])
   #counted: number
   #budget: EpochBudget
@@ -77,10 +79,16 @@ export class PartitionReader {
 
   /** Gives the reader its operators; before `run`. */
   wire(chain: Chain, branches: ReadonlyArray<TimedBranch>): void {
-    this.#chain = chain
+    this.#head = new Passage(chain.head)
     this.#time = new PartitionTime(branches)
     const counters = this.#o.restored?.counters
-    this.task.counters(this.#o.name)
+    const own = this.task.counters(this.#o.name)
+    this.task.tie(
+      `out of ${this.#o.name}`,
+      () => own.forwarded,
+      () => this.#head.rows
+    )
+    this.task.tieDead()
     if (counters !== undefined) this.task.restoreCounters(counters)
   }
 
@@ -213,7 +221,7 @@ export class PartitionReader {
     if (this.#o.refusesRows !== undefined && chunk.length > 0) return Effect.fail(this.#o.refusesRows())
     return this.task.step(
       () => {
-        if (chunk.length > 0) (this.#chain as Chain).head.push(engineRows(this.task, this.#o, chunk, first, counters))
+        if (chunk.length > 0) this.#head.push(engineRows(this.task, this.#o, chunk, first, counters))
       },
       () => this.#processed(chunk)
     )
@@ -253,7 +261,7 @@ export class PartitionReader {
         task: this.task.name,
         epoch,
         operators: this.task.balances(),
-        edges: [],
+        edges: this.task.losses(),
         eventTime: this.#time.takeEventTimes(),
         ...(isPlaceholder ? {} : { reader: this.#record() }),
         state: { key: stateKeys.reader(name, partition), value },

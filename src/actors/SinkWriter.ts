@@ -41,6 +41,8 @@ export class SinkWriter {
   readonly #context: Pick<WriterContext, "queryId" | "attempt" | "continues" | "begins">
   #watermark = -Infinity
   #nowMs = 0
+  /** Rows that the sink was handed, and did not refuse, for the epoch of this number. */
+  #handed = { epoch: -1, before: 0, now: 0 }
 
   constructor(
     task: Task,
@@ -122,6 +124,7 @@ export class SinkWriter {
       })
     }
     return Effect.flatMap(writer.write({ rows: chunk.rows }), (dead) => {
+      this.#handed.now += chunk.length - dead.length
       this.status.written += chunk.length - dead.length
       this.status.dead += dead.length
       return dead.length === 0 ? Effect.void : this.#refused(chunk, dead)
@@ -165,11 +168,22 @@ export class SinkWriter {
     return new QueryError({ reason: "Checkpoint", query, message })
   }
 
+  /** Rows that the sink was handed and does not count among those it keeps (L3). */
+  #swallowed(epoch: number, kept: number | undefined): number {
+    // The same number again covers what it covered when its checkpoint was given up (C9).
+    const before = this.#handed.epoch === epoch ? this.#handed.before : 0
+    const handed = before + this.#handed.now
+    this.#handed = { epoch, before: handed, now: 0 }
+    return kept === undefined ? 0 : handed - kept
+  }
+
   #barrier(writer: Writer<unknown, unknown>, epoch: number, clock: Clock.Clock): Effect.Effect<void, unknown> {
     return Effect.gen({ self: this }, function* () {
       const rows = this.#table?.take(this.#watermark, this.#nowMs)
       if (rows !== undefined) {
         const dead = yield* writer.write({ rows })
+        // The whole table, instead of what was there before.
+        this.#handed = { epoch: -1, before: 0, now: rows.length - dead.length }
         if (dead.length > 0) {
           // They counted as written when the table took them.
           this.status.written -= dead.length
@@ -178,7 +192,8 @@ export class SinkWriter {
           yield* this.#refused({ rows }, dead)
         }
       }
-      const prepared = yield* writer.prepare(epoch)
+      const { rows: kept, ...prepared } = yield* writer.prepare(epoch)
+      const swallowed = this.#swallowed(epoch, kept)
       const { received, written, dead } = this.status
       const { value, pauseMs } = snapshotting(clock, () => ({
         watermark: this.#watermark,
@@ -193,7 +208,7 @@ export class SinkWriter {
         epoch,
         operators: [],
         edges: edgeBalances(this.inbox),
-        sink: { sink: this.stage.name, received, written, dead },
+        sink: { sink: this.stage.name, received, written: written - swallowed, dead },
         prepared,
         state: { key: stateKeys.sink(this.stage.name), value },
         pauseMs

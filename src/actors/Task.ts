@@ -59,6 +59,15 @@ export const snapshotting = (
   return { value, pauseMs: monotonicNow(clock) - started }
 }
 
+/** Two counts that an operator has to agree with: what it says it did, and what was seen of it (L3). */
+interface Tie {
+  readonly edge: string
+  readonly sent: () => number
+  readonly received: () => number
+  /** How far the first is ahead of the second from the start: counts go on across restarts, what is seen does not. */
+  ahead: number
+}
+
 /** An effect that a synchronous step left to be run before the step is done. */
 export type PendingEffect = Effect.Effect<void, unknown>
 
@@ -76,6 +85,8 @@ export class Task implements HasWatermark {
   readonly #partition: string | undefined
   /** Readers: where the row of an ordinal stands in its source, while its chunk is in hand. */
   placeOf: ((ordinal: number) => string | undefined) | undefined
+  readonly #ties: Array<Tie> = []
+  #buried = 0
   #dead: OutEdge | undefined
 
   constructor(query: string, name: string, lanes: LaneNames, partition?: string) {
@@ -98,6 +109,32 @@ export class Task implements HasWatermark {
     this.out.push(edge)
   }
 
+  /**
+   * Holds two counts against each other at every barrier: rows that an operator counted, and rows that went through a
+   * place beside it. Both only grow; they are equal as an edge's are, though no queue lies between.
+   */
+  tie(edge: string, sent: () => number, received: () => number): void {
+    this.#ties.push({ edge, sent, received, ahead: sent() - received() })
+  }
+
+  /** Every row that an operator of this task counted as dead has to be on its way to the dead letters. */
+  tieDead(): void {
+    const counted = (): number => {
+      let rows = 0
+      for (const { dead, quarantined } of this.#counters.values()) rows += dead + quarantined
+      return rows
+    }
+    this.tie(`dead letters of ${this.name}`, counted, () => this.#buried)
+  }
+
+  /** Where rows were lost or made inside this task; none while all is well. */
+  losses(): ReadonlyArray<EdgeBalance> {
+    return this.#ties.flatMap(({ edge, sent, received, ahead }) => {
+      const [said, seen] = [sent() - ahead, received()]
+      return said === seen ? [] : [{ edge, sent: said, received: seen }]
+    })
+  }
+
   balances(): ReadonlyArray<OperatorBalance> {
     const all: Array<OperatorBalance> = []
     for (const [operator, counters] of this.#counters) {
@@ -115,6 +152,7 @@ export class Task implements HasWatermark {
   restoreCounters(snapshot: SnapshotValue): void {
     for (const [operator, counts] of snapshot as ReadonlyArray<readonly [string, SnapshotValue]>)
       this.#counters.get(operator)?.restore(counts)
+    for (const tie of this.#ties) tie.ahead = tie.sent() - tie.received()
   }
 
   /** Sends dead letters on their way; the caller has counted them. */
@@ -122,6 +160,7 @@ export class Task implements HasWatermark {
     let bytes = 0
     for (const letter of letters) bytes += (letter.text?.length ?? 0) + (letter.base64?.length ?? 0) + 200
     this.#dead?.stage({ length: letters.length, bytes, rows: letters } as Sized)
+    this.#buried += letters.length
   }
 
   /** A dead letter of a row that was decoded: its bytes are the row as JSON. */

@@ -103,6 +103,8 @@ export class WindowAggregator {
 
   readonly #stateKey: string
   #ended = false
+  /** Rows that have come since the attempt began. */
+  #entered = 0
   #tickDue = false
   /** Something came out because time passed, not because input came. */
   hasStirred = false
@@ -120,17 +122,39 @@ export class WindowAggregator {
     this.#report = report
     this.#stateKey = stateKeys.operator(name, instance)
     this.#alignment = new Alignment(this.inbox)
-    const operator = keyedOperator(
-      node,
-      ordered,
-      task.counters(name, () => this.operator.held()),
-      () => this.inbox.edges.length === 1
-    )
+    const counters = task.counters(name, () => this.operator.held())
+    const operator = keyedOperator(node, ordered, counters, () => this.inbox.edges.length === 1)
     this.operator = operator as unknown as KeyedOperator<never>
+    let emitted = 0
+    let late = 0
     this.#output = {
-      emit: (chunk) => this.#chain?.head.push(chunk),
-      late: (rows) => this.#late?.stage({ length: rows.length, bytes: rows.length * 64, rows } as Sized)
+      emit: (chunk) => {
+        emitted += chunk.length
+        this.#chain?.head.push(chunk)
+      },
+      late: (rows) => {
+        late += rows.length
+        this.#late?.stage({ length: rows.length, bytes: rows.length * 64, rows } as Sized)
+      }
     }
+    task.tie(
+      `into ${name}`,
+      () => this.#entered,
+      () => counters.in
+    )
+    if (node.kind === "dedupe")
+      task.tie(
+        `out of ${name}`,
+        () => counters.forwarded,
+        () => emitted
+      )
+    if (node.kind !== "running" && node.late.kind === "to")
+      task.tie(
+        `late rows of ${name}`,
+        () => counters.late,
+        () => late
+      )
+    task.tieDead()
   }
 
   wire(chain: Chain, late: OutEdge | undefined): void {
@@ -232,6 +256,7 @@ export class WindowAggregator {
     return this.task.step(
       () => {
         this.operator.tick?.(this.#clock.currentTimeMillisUnsafe(), this.#output)
+        this.#entered += payload.length
         this.operator.process(edge.index, payload as never, this.#output)
         if (payload instanceof KeyedBatch) payload.release()
       },
@@ -284,7 +309,7 @@ export class WindowAggregator {
         task: this.task.name,
         epoch,
         operators: this.task.balances(),
-        edges: edgeBalances(this.inbox),
+        edges: [...edgeBalances(this.inbox), ...this.task.losses()],
         state: { key: this.#stateKey, value },
         pauseMs
       })

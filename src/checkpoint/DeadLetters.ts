@@ -16,7 +16,7 @@ import { hashPair } from "../model/Hash.ts"
 import { Limits } from "../model/Limits.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
 import { fieldOf } from "../model/RowChunk.ts"
-import type { Prepared, Sink, SinkWriter, SweepContext, WriterContext } from "../model/Sink.ts"
+import type { CountedPrepared, Prepared, Sink, SinkWriter, SweepContext, WriterContext } from "../model/Sink.ts"
 
 const prefixOf = (query: string): string => `dead/${query}/`
 const stagedPrefixOf = (query: string): string => `dead-staged/${query}/`
@@ -93,6 +93,7 @@ const makeWriter = (objects: ObjectStore, context: WriterContext): SinkWriter<De
   const { query, queryId, writer, attempt } = context
   const tag = tagOf(queryId, writer)
   let lines: Array<string> = []
+  let count = { epoch: -1, rows: 0 }
   /** The last one prepared: the same number again goes on with it (rule C9). */
   let last: { readonly epoch: number; readonly text: string } = { epoch: -1, text: "" }
   return {
@@ -104,7 +105,15 @@ const makeWriter = (objects: ObjectStore, context: WriterContext): SinkWriter<De
     prepare: (epoch) =>
       Effect.gen(function* () {
         const text = `${last.epoch === epoch ? last.text : ""}${lines.map((line) => `${line}\n`).join("")}`
-        const prepared = (more: Partial<LettersRecord>): Prepared => ({ query, writer, epoch, data: { tag, ...more } })
+        count = { epoch, rows: (count.epoch === epoch ? count.rows : 0) + lines.length }
+        const { rows } = count
+        const prepared = (more: Partial<LettersRecord>): CountedPrepared => ({
+          query,
+          writer,
+          epoch,
+          data: { tag, ...more },
+          rows
+        })
         let record = prepared(text === "" ? {} : { lines: text })
         if (text.length > Limits.deadLettersInlineMax) {
           const staged = stagedName(query, attempt, tag, epoch)

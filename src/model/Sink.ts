@@ -80,6 +80,15 @@ export interface Prepared {
   readonly data: unknown
 }
 
+/** What a writer prepared, with the number of rows in it. */
+export interface CountedPrepared extends Prepared {
+  /**
+   * Rows that the record covers, deletes included, counted by the sink where it keeps them: the ledger holds it against
+   * the rows that were handed over (L3). Absent: the sink cannot say.
+   */
+  readonly rows?: number
+}
+
 /** Writes one epoch after the other; one call at a time. */
 export interface SinkWriter<in A, out E = never> {
   /** Takes rows. Returns those the sink refuses, as dead rows (`before`: index in the batch); received = written + dead. */
@@ -88,7 +97,7 @@ export interface SinkWriter<in A, out E = never> {
    * Makes everything written since the epoch before durable as one epoch. Called again with the same number when that
    * checkpoint was given up (rule C9): the new record then covers the rows of both calls.
    */
-  readonly prepare: (epoch: number) => Effect.Effect<Prepared, E>
+  readonly prepare: (epoch: number) => Effect.Effect<CountedPrepared, E>
 }
 
 /** `M` is what the sink's types accept; `features.modes` the same at run time. */

@@ -87,12 +87,16 @@ export const filterOperator = (
   }
 })
 
-/** The input is forwarded, its outputs are new rows of the next edge (rule L1), told apart by their index. */
+/**
+ * The input is forwarded, its outputs are new rows of the next edge (rule L1), told apart by their index; `made` counts
+ * them.
+ */
 export const flatMapOperator = (
   operator: string,
   f: (row: unknown) => Iterable<unknown>,
   outputsPerRowMax: number,
   counters: Counters,
+  made: { rows: number },
   next: ChunkTarget
 ): ChunkTarget => ({
   push: (chunk) => {
@@ -113,7 +117,8 @@ export const flatMapOperator = (
       subs.splice(0, upTo)
     }
     for (; i < n; i++) {
-      let sub = subAt(chunk.order, i) * outputsPerRowMax
+      const first = subAt(chunk.order, i) * outputsPerRowMax
+      let sub = first
       try {
         for (const row of f(rows[i])) {
           out.push(row)
@@ -123,6 +128,7 @@ export const flatMapOperator = (
       } catch (cause) {
         throw new OperatorFailure(operator, chunk, i, cause)
       }
+      made.rows += sub - first
       if (out.length >= Limits.chunkRowsTarget) flush(out.length)
     }
     counters.in += n

@@ -67,6 +67,8 @@ const appendLaws = (features: SinkFeatures): Record<string, Law> => ({
       const prepared = yield* writer.prepare(1)
       expect(prepared).toMatchObject({ query: "q", writer: "w", epoch: 1 })
       expect(wire(prepared)).toEqual(prepared)
+      // L3: a sink that counts what it keeps counts every row.
+      expect(prepared.rows ?? 40).toBe(40)
       if (features.guarantee === "exactly-once") expect(yield* visible).toEqual([])
       yield* sink.commit(prepared)
       expect(yield* visible).toEqual(rows(0, 40).map(rendered))

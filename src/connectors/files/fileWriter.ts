@@ -12,7 +12,7 @@ import type { DeadRow } from "../../model/DeadLetter.ts"
 import { SinkError } from "../../model/Errors.ts"
 import { failpoint } from "../../model/Failpoint.ts"
 import type { FileError, FileSystem, OpenFile } from "../../model/FileSystem.ts"
-import type { Prepared, SinkWriter, WriterContext } from "../../model/Sink.ts"
+import type { CountedPrepared, SinkWriter, WriterContext } from "../../model/Sink.ts"
 import { utf8 } from "../../formats/bytes.ts"
 import type { RowEncoding } from "../../formats/encode.ts"
 import { deadRow } from "../../formats/Format.ts"
@@ -128,7 +128,7 @@ export const makeWriter = (
         return dead
       })
 
-    const prepare = (epoch: number): Effect.Effect<Prepared, FileError> =>
+    const prepare = (epoch: number): Effect.Effect<CountedPrepared, FileError> =>
       Effect.gen(function* () {
         if (open?.rows === 0) {
           // Every row of it was refused.
@@ -147,7 +147,8 @@ export const makeWriter = (
         closed = []
         last = { epoch, files }
         const data: FilesRecord = { attempt, tag, files }
-        return { query, writer, epoch, data }
+        const rows = files.reduce((n, file) => n + file.rows, 0)
+        return { query, writer, epoch, data, rows }
       })
 
     let failed: SinkError | undefined

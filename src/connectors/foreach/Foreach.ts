@@ -61,9 +61,11 @@ export const sink = <A, E = never, R = never>(
       Effect.map(Effect.context<R>(), (services): SinkWriter<A, E> => {
         const { query, queryId, writer, mode } = context
         committed.begin(context)
+        const count = epochCount()
         return {
           write: (rows) =>
             Effect.gen(function* () {
+              if (mode === "complete") count.clear()
               for (let i = 0; i < rows.rows.length; i++) {
                 yield* f(rows.rows[i], {
                   query,
@@ -71,10 +73,11 @@ export const sink = <A, E = never, R = never>(
                   mode,
                   deleted: rows.deletes !== undefined && rows.deletes[i] === 1
                 })
+                count.add(1)
               }
               return []
             }).pipe(Effect.provideContext(services)),
-          prepare: (epoch) => Effect.succeed({ query, writer, epoch, data: { queryId } })
+          prepare: (epoch) => Effect.sync(() => ({ query, writer, epoch, data: { queryId }, rows: count.of(epoch) }))
         }
       }),
     commit: (prepared) =>
@@ -82,6 +85,24 @@ export const sink = <A, E = never, R = never>(
         if (!committed.has(prepared)) committed.set(prepared)
       }),
     committed: (query, writer) => Effect.sync(() => committed.last(query, writer))
+  }
+}
+
+/** Counts rows by epoch: the same number again goes on with what it had (rule C9). */
+const epochCount = () => {
+  let open = 0
+  let last = { epoch: -1, rows: 0 }
+  return {
+    add: (rows: number): void => void (open += rows),
+    clear: (): void => {
+      open = 0
+      last = { epoch: -1, rows: 0 }
+    },
+    of: (epoch: number): number => {
+      last = { epoch, rows: (last.epoch === epoch ? last.rows : 0) + open }
+      open = 0
+      return last.rows
+    }
   }
 }
 
@@ -138,7 +159,7 @@ const batchWriter = <A>(context: WriterContext): SinkWriter<A> => {
         open = nothing()
         const { rows, deletes, written } = content
         const data = { queryId, mode, rows, written, ...(deletes.includes(true) ? { deletes } : {}) }
-        return { query, writer, epoch, data }
+        return { query, writer, epoch, data, rows: rows.length }
       })
   }
 }

@@ -178,7 +178,7 @@ const writerOf = <A>(table: MemoryTable, context: WriterContext): SinkWriter<A, 
         // What this value covers stays as it is when the number is prepared again.
         const rows = staged.rows.length
         table.staged.set(name, staged)
-        return { query, writer, epoch, data: { staged: name, queryId, rows, replaces: staged.replaces } }
+        return { query, writer, epoch, data: { staged: name, queryId, rows, replaces: staged.replaces }, rows }
       })
   }
 }

@@ -97,7 +97,7 @@ export const sink = (options?: TerminalOptions): Sink<unknown> => {
           const header = title === undefined ? `epoch ${epoch}` : `epoch ${epoch} · ${title}`
           const view = { header, rows, deletes, total, truncate, ...(columns === undefined ? {} : { columns }) }
           const data = total === 0 ? { queryId } : { queryId, text: drawTable(view) }
-          return { query, writer, epoch, data }
+          return { query, writer, epoch, data, rows: total }
         })
     }
   }

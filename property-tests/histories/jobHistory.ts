@@ -17,6 +17,7 @@ import { pipelineOf } from "../../test/engine/build.ts"
 import { countsOf } from "../../test/engine/run.ts"
 import { type Job, multiset, type Partition, type Row } from "../../test/oracle/Job.ts"
 import { evaluate } from "../../test/oracle/Oracle.ts"
+import { brokenLaws } from "./laws.ts"
 import { faultySinks, logFaultsOf } from "./worldFaults.ts"
 
 /** One history as data. */
@@ -199,5 +200,6 @@ const judge = (c: JobCase, history: HistoryResult, { disk, objects }: World, sin
     .flatMap((name) => new TextDecoder().decode(objects.get(name)).split("\n"))
     .filter((line) => line !== "").length
   if (letters !== dead) problems.push(`${letters} dead letters are kept, of ${dead}`)
+  problems.push(...brokenLaws(c, history, objects))
   return { history, problems, lost, duplicated, events }
 }

@@ -49,21 +49,25 @@ const fewerRows =
       )
     )
 
+/** Without some of its fields, which may be absent. */
+const lacking = (job: Job, ...fields: ReadonlyArray<keyof Job>): Job =>
+  Object.fromEntries(Object.entries(job).filter(([field]) => !fields.includes(field as keyof Job))) as unknown as Job
+
+/** Append times alone would turn the clock guard on by itself. */
+const withoutGuard = (job: Job): Job => ({
+  ...lacking(job, "maxFutureSkew"),
+  sources: job.sources.map((partitions) => partitions.map(({ rows }) => ({ rows })))
+})
+
 const fewerOperators: Pass<JobCase> = (c) => {
   const { job } = c
-  const { branches, chained, dedupe, early, maxFutureSkew, ...rest } = job
   const all: Array<() => JobCase> = []
   const add = (simpler: () => Job): void => void all.push(() => withJob(c, simpler()))
-  const dropped = { ...rest, ...(branches && { branches }), ...(dedupe && { dedupe }) }
   if (job.before.length > 0) for (const before of without(job.before, 1)) add(() => ({ ...job, before: before() }))
   if (job.after.length > 0) for (const after of without(job.after, 1)) add(() => ({ ...job, after: after() }))
-  if (branches !== undefined)
-    add(() => ({ ...rest, ...optional({ chained, dedupe, early, maxFutureSkew }) }) as unknown as Job)
-  if (dedupe !== undefined)
-    add(() => ({ ...rest, ...optional({ branches, chained, early, maxFutureSkew }) }) as unknown as Job)
-  if (chained !== undefined) add(() => ({ ...dropped, ...optional({ early, maxFutureSkew }) }) as unknown as Job)
-  if (early !== undefined) add(() => ({ ...dropped, ...optional({ chained, maxFutureSkew }) }) as unknown as Job)
-  if (maxFutureSkew !== undefined) add(() => ({ ...dropped, ...optional({ chained, early }) }) as unknown as Job)
+  for (const field of ["branches", "dedupe", "chained", "early"] as const)
+    if (job[field] !== undefined) add(() => lacking(job, field))
+  if (job.maxFutureSkew !== undefined) add(() => withoutGuard(job))
   if (job.few !== true) add(() => ({ ...job, few: true }))
   if (job.late === "output") add(() => ({ ...job, late: "drop" }))
   if (job.keyed && isPlainKeyed(job)) add(() => ({ ...job, keyed: false }))
@@ -72,9 +76,6 @@ const fewerOperators: Pass<JobCase> = (c) => {
 
 const isPlainKeyed = (job: Job): boolean =>
   job.sources.flat().every(({ rows }) => rows.every((r) => typeof r.key === "string" && typeof r.v === "number"))
-
-const optional = (fields: { readonly [name: string]: unknown }): object =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 const plainer: Pass<JobCase> = (c) => {
   const all: Array<() => JobCase> = []

@@ -24,8 +24,9 @@ import { type FailpointHandler, Failpoints } from "../model/Failpoint.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
 import { type Fault, type FaultKind, isProcessFault, isProcessKind, type ProcessFault } from "./Fault.ts"
 import { diskFaults } from "./diskFaults.ts"
-import { describeEnd, describeMoment, general, isOthers, isTrouble } from "./endings.ts"
+import { describeEnd, describeMoment, general, isFenced, isOthers, isTrouble } from "./endings.ts"
 import { rotting } from "./rotting.ts"
+import { faultNameOf } from "./faultNames.ts"
 import { Seeded } from "./seeded.ts"
 import { makeSimulatedDisk } from "./SimulatedDisk.ts"
 import { SimulatedObjects, type StoreFault } from "./SimulatedStore.ts"
@@ -64,6 +65,10 @@ export interface HistoryResult {
   readonly killedAt: ReadonlyArray<string>
   /** Epochs that were made durable. */
   readonly epochs: number
+  /** Rows that each of them read, drains left out. */
+  readonly epochRows: ReadonlyArray<number>
+  /** Processes that were fenced, and had never been frozen. */
+  readonly overtaken: number
   readonly regressions: number
   readonly imbalances: number
   readonly steps: number
@@ -100,6 +105,7 @@ class History {
   /** Something in its surroundings may fail a process. */
   readonly #mayFail: boolean
   #summary: QuerySummary | undefined
+  #overtaken = 0
   #lives = 0
   #isOver = false
   /** In which process, and when, the next fault happens. */
@@ -146,6 +152,8 @@ class History {
       faults: this.#happened,
       killedAt: this.#killedAt,
       epochs: this.#watching.epochs,
+      epochRows: this.#watching.epochRows,
+      overtaken: this.#overtaken,
       regressions: this.#watching.regressions,
       imbalances: this.#watching.imbalances,
       steps: simulator.steps,
@@ -155,7 +163,7 @@ class History {
 
   #count(kind: FaultKind): void {
     this.#happened.set(kind, (this.#happened.get(kind) ?? 0) + 1)
-    if (!isProcessKind(kind)) this.#tell(`fault: ${kind}`)
+    if (!isProcessKind(kind)) this.#tell(`fault: ${faultNameOf(kind)}`)
   }
 
   #fail(problem: string): void {
@@ -279,7 +287,7 @@ class History {
     if (this.#isOver || this.#armed?.fault !== fault) return
     const { simulator } = this.#world
     this.#armed = undefined
-    this.#tell(`process ${running.process.id}: ${fault.kind}${describeMoment(fault.at)}`)
+    this.#tell(`process ${running.process.id}: ${faultNameOf(fault.kind)}${describeMoment(fault.at)}`)
     this.#count(fault.kind)
     simulator.noteText(fault.kind)
     switch (fault.kind) {
@@ -343,6 +351,7 @@ class History {
     this.#tell(`process ${running.process.id} ${describeEnd(exit)}`)
     if (Exit.isFailure(exit)) {
       const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+      if (isFenced(error) && !this.#asleep.some(({ sleeper }) => sleeper === running)) this.#overtaken++
       const isExpected = isTrouble(error) ? this.#mayFail : isOthers(error)
       if (!isExpected) return this.#fail(`process ${running.process.id} ended with ${Cause.pretty(exit.cause)}`)
     } else if (exit.value.ended === "exhausted" || running.isRead) this.#summary = exit.value

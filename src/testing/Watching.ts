@@ -1,5 +1,6 @@
 /** What is looked at while a history runs: each epoch's manifest as it stands on the disk, and the queues. */
 import type { QueryState } from "../actors/QueryState.ts"
+import type { Manifest } from "../checkpoint/Manifest.ts"
 import { decodeChainBytes } from "../checkpoint/ManifestCodec.ts"
 import { chainPrefix, numberOfName } from "../checkpoint/names.ts"
 import { imbalances, type Ledger } from "../model/Ledger.ts"
@@ -23,6 +24,8 @@ export class Watching {
   regressions = 0
   /** Equations of the ledger that did not hold. */
   imbalances = 0
+  /** Rows that each epoch read; without those of a drain, which reads what was pulled, whatever there may be of it. */
+  readonly epochRows: Array<number> = []
   readonly #objects: StoredObjects
   readonly #prefix: string
   #newest = 0
@@ -57,6 +60,17 @@ export class Watching {
       }
       this.#readers.set(key, { rows, watermarks })
     }
+    if (manifest.ended !== "drained") this.#count(manifest)
+  }
+
+  /** Rows since the manifest before it, which is that of a takeover after a restart. */
+  #count({ readers, number }: Manifest): void {
+    const name = this.#objects.names(this.#prefix).find((other) => numberOfName(other) === number - 1)
+    const bytes = name === undefined ? undefined : this.#objects.get(name)
+    const before = bytes === undefined ? undefined : decodeChainBytes(bytes)
+    if (before?.tag !== "manifest") return
+    const rowsOf = (all: Manifest["readers"]): number => all.reduce((n, { rows }) => n + rows, 0)
+    this.epochRows.push(rowsOf(readers) - rowsOf(before.manifest.readers))
   }
 
   /** Every equation of a ledger holds (L1-L4). */

@@ -17,6 +17,9 @@ export const isTrouble = (error: unknown): boolean =>
 export const isOthers = (error: unknown): boolean =>
   error instanceof QueryError && (error.reason === "Fenced" || error.reason === "Owned")
 
+/** What ends a process whose query another has taken over. */
+export const isFenced = (error: unknown): boolean => error instanceof QueryError && error.reason === "Fenced"
+
 /** `sink[3].commit.sent` counts as `sink[i].commit.sent`. */
 export const general = (failpoint: string): string => failpoint.replace(/\[\d+\]/, "[i]")
 

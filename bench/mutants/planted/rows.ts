@@ -38,11 +38,6 @@ export const ofRows: ReadonlyArray<Planted> = [
     ]
   },
   {
-    name: "flat-map-outputs-alike",
-    breaks: "A1: the outputs of one row of a flatMap have one place",
-    edits: [["streams/Stateless.ts", "subs.push(sub++)", "subs.push(sub)"]]
-  },
-  {
     name: "effect-rows-shift",
     breaks: "T13: a row that an effect gives up on leaves its place to the next",
     edits: [["actors/Chain.ts", "Int32Array.from(order, (k) => from[k])", "Int32Array.from(order, (k) => k)"]]

@@ -1,0 +1,48 @@
+/** Laws of a history beside what it committed: the pace of epochs, copies that went bad, owners that live. */
+import { decodeChainBytes } from "../../src/checkpoint/ManifestCodec.ts"
+import { chainPrefix, numberOfName } from "../../src/checkpoint/names.ts"
+import type { FaultKind } from "../../src/testing/Fault.ts"
+import type { HistoryResult } from "../../src/testing/History.ts"
+import type { StoredObjects } from "../../src/testing/World.ts"
+import type { JobCase } from "./jobHistory.ts"
+
+/** What keeps a checkpoint from being written, or a heartbeat. */
+const ofStores: ReadonlyArray<FaultKind> = [
+  "disk full",
+  "disk error",
+  "too many files",
+  "store fails",
+  "store no reply"
+]
+
+const tagsOf = (objects: StoredObjects, query: string, copy: "primary" | "copy"): ReadonlyMap<number, string> =>
+  new Map(
+    objects.names(chainPrefix(query, copy)).flatMap((name) => {
+      const bytes = objects.get(name)
+      const number = numberOfName(name)
+      return bytes === undefined || number === undefined ? [] : [[number, decodeChainBytes(bytes).tag] as const]
+    })
+  )
+
+/** What is against them. */
+export const brokenLaws = (c: JobCase, history: HistoryResult, objects: StoredObjects): ReadonlyArray<string> => {
+  const problems: Array<string> = []
+  const without = (...kinds: ReadonlyArray<FaultKind>): boolean => !c.faults.some(({ kind }) => kinds.includes(kind))
+  // An epoch that was given up leaves its rows to the next (C9).
+  if (c.epochRows > 0 && without(...ofStores))
+    for (const rows of history.epochRows)
+      if (rows > c.epochRows) problems.push(`A5: an epoch read ${rows} rows, of ${c.epochRows} at most`)
+  // Who lives is not taken for dead, unless it was frozen or could not show that it lives.
+  if (history.overtaken > 0 && without(...ofStores, "freeze", "rot"))
+    problems.push(`C5a: ${history.overtaken} processes were overtaken while they lived`)
+  // Whoever goes on mends what it finds; one that only stands by does not.
+  if (without(...ofStores, "freeze", "second")) {
+    const copies = tagsOf(objects, "job", "copy")
+    for (const [number, primary] of tagsOf(objects, "job", "primary")) {
+      const tags = [primary, copies.get(number)]
+      if (tags.includes("manifest") && tags.includes("damaged"))
+        problems.push(`C6: one copy of manifest ${number} is still damaged`)
+    }
+  }
+  return problems
+}

@@ -24,17 +24,6 @@ export const ofTheChain: ReadonlyArray<Planted> = [
     ]
   },
   {
-    name: "takeover-over-another",
-    breaks: "C5, S1: a takeover puts its number over another's",
-    edits: [
-      [
-        claim,
-        'const first = putOnce(objects, manifestName(query, "primary", number), bytes)',
-        'const first = Effect.as(objects.put(manifestName(query, "primary", number), bytes), "put" as const)'
-      ]
-    ]
-  },
-  {
     name: "fencing-ignored",
     breaks: "C5, S6, S7: an attempt that was passed goes on, and puts its manifests over those of others",
     edits: [

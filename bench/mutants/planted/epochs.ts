@@ -210,13 +210,14 @@ export const ofEpochs: ReadonlyArray<Planted> = [
   },
   {
     name: "marker-equal",
-    breaks: "C2, S5, S8: a marker is compared with ==",
+    breaks: "C2, S5, S8: a marker is compared with ==, where what was staged can be found for ever",
     edits: [
       [
         "connectors/memory/MemorySink.ts",
         "marker.queryId === queryId && marker.epoch >= epoch) return",
         "marker.queryId === queryId && marker.epoch === epoch) return"
-      ]
+      ],
+      ["connectors/memory/MemorySink.ts", "chain === queryId && e <= epoch) table", "chain === queryId && e < 0) table"]
     ]
   }
 ]

@@ -74,17 +74,6 @@ export const ofFiles: ReadonlyArray<Planted> = [
     ]
   },
   {
-    name: "file-marker-equal",
-    breaks: "C2, S5, S8: a marker is compared with ==",
-    edits: [
-      [
-        commit,
-        "if (last === undefined || last.epoch < prepared.epoch)",
-        "if (last === undefined || last.epoch !== prepared.epoch)"
-      ]
-    ]
-  },
-  {
     name: "first-file-only",
     breaks: "C2, S4: a commit that was cut off is not finished",
     edits: [

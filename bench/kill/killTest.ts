@@ -2,6 +2,7 @@
  * Histories of kills: real processes of the job end by SIGKILL before and after every failpoint, and at random moments, and
  * are started again until they are done. What they leave has to be what an undisturbed run leaves.
  */
+import type { Chain } from "./chain.ts"
 import { runHistory, type Step, type StepResult } from "./history.ts"
 import { commandLine, embedded } from "./process.ts"
 import type { Rot } from "./rot.ts"
@@ -47,8 +48,7 @@ const rotOneIn = 10
 const uncopiedOneIn = 3
 
 /** What goes bad before the next process, and the step to kill it at that only then is come to. */
-const rotAfter = (last: StepResult | undefined, random: Seeded): Pick<Step, "rot" | "failpoint"> | undefined => {
-  const chain = last?.after
+export const rotAfter = (chain: Chain | undefined, random: Seeded): Pick<Step, "rot" | "failpoint"> | undefined => {
   if (chain === undefined) return undefined
   const isUncopied = chain.newest.number > chain.number
   if (random.below(isUncopied ? uncopiedOneIn : rotOneIn) !== 0) return undefined
@@ -68,7 +68,7 @@ const stepsOf = (random: Seeded, targets: Targets, lifeMs: number) => {
     const common = { parallelism: 1, signal: "SIGKILL" } as const
     const first = last === undefined
     const epoch = last?.after?.newest.epoch ?? 0
-    const rotten = epoch > rottenEpoch ? rotAfter(last, random) : undefined
+    const rotten = epoch > rottenEpoch ? rotAfter(last?.after, random) : undefined
     if (rotten !== undefined) rottenEpoch = epoch
     const failpoint = first ? undefined : (rotten?.failpoint ?? targets.next(random))
     if (failpoint !== undefined) return { ...common, ...rotten, failpoint }

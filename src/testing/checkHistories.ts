@@ -21,8 +21,8 @@ export interface Failure extends Breach {
 /** What a batch of histories came to. */
 export type Batch = { readonly failure?: Failure; readonly notSimulated?: NotSimulated }
 
-/** Cases that are tried when one is shrunk, at most. */
-const shrinksTriedMax = 2000
+/** Cases that are run when one is shrunk, at most. */
+const shrinksTriedMax = 600
 
 class Broken extends Error {
   readonly breach: Breach

@@ -15,8 +15,8 @@ export const textOf = (value: unknown): string => {
       return `${value}n`
     case "object": {
       if (value === null) return "null"
-      if (value instanceof Date) return `Date(${value.getTime()})`
-      if (DateTime.isDateTime(value)) return `DateTime(${DateTime.toEpochMillis(value)})`
+      if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Date(NaN)" : value.toISOString()
+      if (DateTime.isDateTime(value)) return DateTime.formatIso(value)
       if (Array.isArray(value)) return `[${value.map(textOf).join(", ")}]`
       if (value instanceof Map) return `Map${textOf([...value])}`
       if (value instanceof Set) return `Set${textOf([...value])}`

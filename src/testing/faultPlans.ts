@@ -30,9 +30,10 @@ const failpointsOf = (store: Store): ReadonlyArray<string> =>
       !failpointsAfterRot.includes(name) && !ofFileSink.test(name) && (store === "files" || !ofFileStore.has(name))
   )
 
+/** Mostly at failpoints: these stay where they are when rows are taken away, so that histories shrink. */
 const momentIn = (names: ReadonlyArray<string>): fc.Arbitrary<Moment> =>
   fc.oneof(
-    { weight: 2, arbitrary: fc.record({ steps: fc.integer({ min: 1, max: stepsUsual }) }) },
+    { weight: 1, arbitrary: fc.record({ steps: fc.integer({ min: 1, max: stepsUsual }) }) },
     {
       weight: 3,
       arbitrary: fc.record({

@@ -125,9 +125,10 @@ const settingsOf = (
 const isArbitrary = (u: unknown): u is fc.Arbitrary<unknown> =>
   has(u, "generate", "shrink") && typeof Reflect.get(u, "generate") === "function"
 
-/** Chances in ten thousand. They come about at the upper end, so that shrinking takes them away. */
-const chance = fc.integer({ min: 0, max: 9_999 })
-const isChosen = (n: number, share: number): boolean => n >= 10_000 * (1 - share)
+/** Chances in ten thousand, of a share. They come about at the upper end, so that shrinking takes them away. */
+const chance = (share: number): fc.Arbitrary<number> =>
+  share === 0 ? fc.constant(0) : fc.integer({ min: 0, max: 9_999 })
+const isChosen = (n: number, share: number): boolean => share > 0 && n >= 10_000 * (1 - share)
 
 interface Event {
   readonly fields: { readonly [field: string]: unknown }
@@ -148,7 +149,12 @@ const schemaRows = (
   const { keyFields, idFields } = hints
   const maker = rowMaker(schema, { timeField: s.timeField, keyFields, idFields, keys: s.keys }, problems)
   if (maker === undefined) return fc.constant([])
-  const event: fc.Arbitrary<Event> = fc.record({ fields: maker.fields, move, copy: chance, bad: chance })
+  const event: fc.Arbitrary<Event> = fc.record({
+    fields: maker.fields,
+    move,
+    copy: chance(s.duplicates),
+    bad: chance(s.poison)
+  })
   return fc
     .array(fc.array(event, { maxLength: s.rowsMax, size: "max" }), { ...s.partitions, size: "max" })
     .map((partitions) => partitions.map((events, number) => partitionOf(events, number, maker, s, hints)))
@@ -198,7 +204,7 @@ const timesOf = (rows: ReadonlyArray<unknown>, field: string | undefined): Reado
   rows.map((row) => (field === undefined ? Number.NaN : eventTimeMs(fieldOf(row, field))))
 
 const anyRows = (row: fc.Arbitrary<unknown>, s: Settings, hints: Hints): fc.Arbitrary<ReadonlyArray<FeedPartition>> => {
-  const event = fc.record({ row, pick: fc.nat(0x3fff_ffff), copy: chance, bad: chance })
+  const event = fc.record({ row, pick: fc.nat(0x3fff_ffff), copy: chance(s.duplicates), bad: chance(s.poison) })
   return fc
     .array(fc.array(event, { maxLength: s.rowsMax, size: "max" }), { ...s.partitions, size: "max" })
     .map((partitions) =>
@@ -233,7 +239,12 @@ const givenRows = (
   const kept = (rows: ReadonlyArray<unknown>) =>
     fc.tuple(
       ...rows.map((row) =>
-        fc.record({ row: fc.constant(row), stays: fc.integer({ min: 0, max: leftOut }), copy: chance, bad: chance })
+        fc.record({
+          row: fc.constant(row),
+          stays: fc.integer({ min: 0, max: leftOut }),
+          copy: chance(s.duplicates),
+          bad: chance(s.poison)
+        })
       )
     )
   return fc.tuple(...given.map(kept)).map((partitions) =>

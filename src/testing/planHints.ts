@@ -2,7 +2,7 @@
  * What a plan says of the rows of one of its sources: where the edges of time are, which fields are event times, keys and
  * ids. Feeds are made by it, so that rows fall on the edges that the plan has.
  */
-import type { AnySource, PlanNode, QueryPlan, SourceNode } from "../streams/Plan.ts"
+import type { AnySource, PlanNode, QueryPlan } from "../streams/Plan.ts"
 import { inputsOf } from "../streams/PlanFacts.ts"
 
 /** Times at which something begins or ends: `offsetMs` and every `everyMs` from there. */
@@ -96,7 +96,3 @@ export const hintsFor = (plan: QueryPlan, source: AnySource): Hints => {
   }
   return { source, time, keyFields, idFields, grids, gapsMs, behindMs, isOrderSeen, needsAppendTimes }
 }
-
-/** Whether a node reads this source. */
-export const reads = (node: PlanNode, source: AnySource): node is SourceNode =>
-  node.kind === "source" && node.source === source

@@ -125,7 +125,11 @@ const expectations: { readonly [number: string]: (result: { readonly out: string
       "o-4 paid 10 0",
       "o-5 not open 0 -7"
     ]),
-  "13": ({ out }) => expect(out).toMatch(/^epoch \d+: 3 orders in an hour that is still open; out so far:\n$/)
+  "13": ({ out }) => expect(out).toMatch(/^epoch \d+: 3 orders in an hour that is still open; out so far:\n$/),
+  "14": ({ out }) => {
+    expect(out).toMatch(/^60 histories, \d+ crashes: every law holds\n\nexactlyOnce does not hold for query:\n/)
+    expect(out).toMatch(/with [2-5] rows and [12] faults?, after \d+ shrinks:[^]*process 1: crash[^]*\nreplay: /)
+  }
 }
 
 /** What those say that go on where they stopped, when they are run again. */

@@ -31,7 +31,7 @@ const sinkFaultsOf = (faults: ReadonlyArray<Fault>): ReadonlyArray<SinkFault> =>
 /** Makes sinks faulty as a plan says; calls are counted over all of them, and all processes. */
 export const faultySinks = ({ faults }: WorldFaults): (<S extends AnySink>(world: World, sink: S) => S) => {
   const planned = sinkFaultsOf(faults)
-  const count = { calls: 0, struck: (_: SinkFault["kind"]): void => undefined }
+  const count: { calls: number; struck: (kind: SinkFault["kind"]) => void } = { calls: 0, struck: () => undefined }
   return <S extends AnySink>(world: World, sink: S): S => {
     count.struck = (kind) => world.struck(`sink ${kind}`)
     return faultySink(world.simulator, sink, planned, count) as S

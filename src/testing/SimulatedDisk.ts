@@ -7,30 +7,19 @@
  * A process that is killed leaves everything as it was seen. Deterministic: what is kept is asked of the caller.
  */
 import * as Effect from "effect/Effect"
+import {
+  type Change,
+  copyAfter,
+  type FileNode,
+  filesBelow,
+  type FolderNode,
+  lines,
+  type Node,
+  type PowerLoss,
+  settleIn,
+  unsyncedFiles
+} from "./diskNodes.ts"
 import { FileError, type FileErrorCode, type FileInfo, type FileSystem, type OpenFile } from "../model/FileSystem.ts"
-
-interface FileNode {
-  readonly kind: "file"
-  readonly id: number
-  seen: Uint8Array
-  durable: Uint8Array
-  modifiedMs: number
-}
-
-interface FolderNode {
-  readonly kind: "directory"
-  readonly id: number
-  readonly seen: Map<string, Node>
-  readonly durable: Map<string, Node>
-}
-
-type Node = FileNode | FolderNode
-
-/** One change of one folder that was not synced: names and what they stand for now; undefined: they are gone. */
-interface Change {
-  readonly folder: FolderNode
-  readonly names: ReadonlyArray<readonly [name: string, node: Node | undefined]>
-}
 
 /** What a test may plant in a disk. */
 export interface DiskFaults {
@@ -62,6 +51,12 @@ export interface SimulatedDisk {
   readonly losePower: (chance: () => number) => void
   /** Changes that a loss of power may undo. */
   readonly unsynced: () => number
+  /** How many changes of folders, oldest first, and how many files a loss of power may undo. */
+  readonly atStake: () => { readonly changes: number; readonly files: number }
+  /** A disk of its own: this one as such a loss of power would leave it. */
+  readonly after: (loss: PowerLoss) => SimulatedDisk
+  /** Equal for disks on which processes see the same names and bytes, but for temporary names. */
+  readonly contents: () => string
   /** The bytes of a file as processes see it. */
   readonly read: (path: string) => Uint8Array | undefined
   /** Names of the files in a folder as processes see it. */
@@ -80,18 +75,14 @@ export const killed = fail("Other", "any call", "of a process that was killed")
 
 const segments = (path: string): ReadonlyArray<string> => path.split("/").filter((s) => s !== "" && s !== ".")
 
-const filesBelow = (path: string, node: Node | undefined): ReadonlyArray<string> => {
-  if (node === undefined) return []
-  if (node.kind === "file") return [path]
-  return [...node.seen].flatMap(([name, child]) => filesBelow(`${path}/${name}`, child)).sort()
-}
-
 /** An empty disk. */
-export const makeSimulatedDisk = (faults: DiskFaults = {}): SimulatedDisk => {
-  let ids = 0
-  let nowMs = 0
+export const makeSimulatedDisk = (faults: DiskFaults = {}): SimulatedDisk =>
+  diskOn({ kind: "directory", id: 0, seen: new Map(), durable: new Map() }, faults, 1, 0)
+
+const diskOn = (root: FolderNode, faults: DiskFaults, firstId: number, startMs: number): SimulatedDisk => {
+  let ids = firstId
+  let nowMs = startMs
   const folder = (): FolderNode => ({ kind: "directory", id: ids++, seen: new Map(), durable: new Map() })
-  const root = folder()
   let changes: Array<Change> = []
 
   const find = (path: string): Node | undefined => {
@@ -124,12 +115,7 @@ export const makeSimulatedDisk = (faults: DiskFaults = {}): SimulatedDisk => {
       }
     }
   }
-  const settle = ({ folder: at, names }: Change): void => {
-    for (const [name, node] of names) {
-      if (node === undefined) at.durable.delete(name)
-      else at.durable.set(name, node)
-    }
-  }
+  const settle = (one: Change): void => settleIn(one.folder.durable, one)
   const infoOf = (node: Node): FileInfo => ({
     kind: node.kind,
     size: node.kind === "file" ? node.seen.length : 0,
@@ -281,6 +267,9 @@ export const makeSimulatedDisk = (faults: DiskFaults = {}): SimulatedDisk => {
       restart(root)
     },
     unsynced: () => changes.length,
+    atStake: () => ({ changes: changes.length, files: unsyncedFiles(root).length }),
+    after: (loss) => diskOn(copyAfter(root, changes, loss), faults, ids, nowMs),
+    contents: () => lines("", root).sort().join("\n"),
     read: (path) => {
       const node = find(path)
       return node?.kind === "file" ? node.seen : undefined

@@ -20,7 +20,8 @@ interface Manifest {
   readonly data: ReadonlyArray<string>
 }
 
-const out = "/disk/out/rows"
+/** Where the parts stand. */
+export const out = "/disk/out/rows"
 const highest = 9999
 const nameOf = (copy: string, number: number): string => `q/${copy}/0/${highest - number}`
 const numberOf = (name: string): number => highest - Number(name.slice(name.lastIndexOf("/") + 1))
@@ -131,7 +132,8 @@ export interface History {
   readonly taking: boolean
 }
 
-const rowsIn = (bytes: Uint8Array | undefined): ReadonlyArray<number> => {
+/** The rows of a part; a torn one is a defect. */
+export const rowsIn = (bytes: Uint8Array | undefined): ReadonlyArray<number> => {
   const text = new TextDecoder().decode(bytes)
   if (!text.endsWith("\n")) throw new Error(`a torn part: ${JSON.stringify(text)}`)
   return text
@@ -140,10 +142,12 @@ const rowsIn = (bytes: Uint8Array | undefined): ReadonlyArray<number> => {
     .map((line) => (JSON.parse(line) as { readonly row: number }).row)
 }
 
-const partsOf = (disk: SimulatedDisk): ReadonlyArray<string> => disk.list(out).filter((name) => !name.startsWith("."))
+/** The parts that readers see. */
+export const partsOf = (disk: SimulatedDisk): ReadonlyArray<string> =>
+  disk.list(out).filter((name) => !name.startsWith("."))
 
 /** What is wrong with what stands outside; undefined: nothing. */
-const wrongIn = (disk: SimulatedDisk, taken: ReadonlyArray<number>, isEnd: boolean): string | undefined => {
+export const wrongIn = (disk: SimulatedDisk, taken: ReadonlyArray<number>, isEnd: boolean): string | undefined => {
   const rows = [...taken, ...partsOf(disk).flatMap((name) => rowsIn(disk.read(`${out}/${name}`)))]
   const counts = Array.from({ length: rowCount }, (_, row) => rows.filter((r) => r === row).length)
   const bad = counts.findIndex((count) => (isEnd ? count !== 1 : count > 1))

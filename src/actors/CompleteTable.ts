@@ -12,14 +12,23 @@ interface Stored {
   readonly changed: boolean
   /** The time of each row, in the order of the table. */
   readonly times: Float64Array
+  /** 1 where that is the clock's; absent in states of before: then none is. */
+  readonly byClock?: Float64Array
   readonly rows: SnapshotValue
+}
+
+interface Kept {
+  readonly row: unknown
+  readonly time: number
+  /** The row has no event time: `time` is when it came. */
+  readonly byClock: boolean
 }
 
 /** The rows of one complete-mode output, and whether they changed in this epoch. */
 export class CompleteTable {
   readonly #identity: ReadonlyArray<string>
   readonly #keepMs: number
-  readonly #rows = new Map<string, { readonly row: unknown; readonly time: number }>()
+  readonly #rows = new Map<string, Kept>()
   #changed = false
 
   constructor(identity: ReadonlyArray<string>, keepMs: number) {
@@ -31,24 +40,25 @@ export class CompleteTable {
   upsert(chunk: RowChunk, nowMs: number): void {
     const { rows, times, length: n } = chunk
     for (let i = 0; i < n; i++) {
-      this.#put(rows[i], times.length > 0 && times[i] !== -Infinity ? times[i] : nowMs)
+      const byClock = times.length === 0 || times[i] === -Infinity
+      this.#put({ row: rows[i], time: byClock ? nowMs : times[i], byClock })
     }
     this.#changed ||= n > 0
   }
 
   /** A row takes the place of the one with its identity, at the end of the table. */
-  #put(row: unknown, time: number): void {
-    const of = row as { readonly [column: string]: unknown }
+  #put(kept: Kept): void {
+    const of = kept.row as { readonly [column: string]: unknown }
     const key = this.#identity.map((column) => `${typeof of[column]}:${jsonText(of[column])}`).join("\u0000")
     this.#rows.delete(key)
-    this.#rows.set(key, { row, time })
+    this.#rows.set(key, kept)
   }
 
   /** The whole table if it changed since the last call, after dropping what is older than `keep`. */
   take(watermark: number, nowMs: number): ReadonlyArray<unknown> | undefined {
-    const bound = (watermark === -Infinity ? nowMs : watermark) - this.#keepMs
-    for (const [key, { time }] of this.#rows) {
-      if (time >= bound) continue
+    // Before the first watermark no row with an event time is behind it.
+    for (const [key, { time, byClock }] of this.#rows) {
+      if (time >= (byClock ? nowMs : watermark) - this.#keepMs) continue
       this.#rows.delete(key)
       this.#changed = true
     }
@@ -71,6 +81,7 @@ export class CompleteTable {
     return {
       changed: this.#changed,
       times: Float64Array.from(kept, ({ time }) => time),
+      byClock: Float64Array.from(kept, ({ byClock }) => Number(byClock)),
       rows: storedColumn(
         "the table of a complete output",
         kept.map(({ row }) => row)
@@ -80,9 +91,9 @@ export class CompleteTable {
 
   /** Goes on from a snapshot. Called once, before anything else. */
   restore(snapshot: SnapshotValue): void {
-    const { changed, times, rows } = snapshot as unknown as Stored
+    const { changed, times, byClock, rows } = snapshot as unknown as Stored
     const rowAt = columnReader(rows)
-    for (let i = 0; i < times.length; i++) this.#put(rowAt(i), times[i])
+    for (let i = 0; i < times.length; i++) this.#put({ row: rowAt(i), time: times[i], byClock: byClock?.[i] === 1 })
     this.#changed = changed
   }
 }

@@ -1,6 +1,7 @@
 /** What one needs to write a source, a sink or an object store: the contracts, as types, and what makes their values. */
 export type { Column, Demand, PartitionCursor, Source, SourceChunk, SourceFeatures } from "./model/Source.ts"
 export type {
+  CountedPrepared,
   Guarantee,
   Mode,
   Prepared,

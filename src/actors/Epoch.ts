@@ -207,13 +207,14 @@ const checkLedger = (query: string, ledger: Ledger): Effect.Effect<void, QueryEr
   const found = imbalances(ledger)
   if (found.length === 0) return Effect.void
   const first = found[0]
+  const isOfSink = ledger.sinks.some(({ sink }) => sink === first.where)
   return Effect.fail(
     new QueryError({
       reason: "LedgerImbalance",
       query,
       message:
         `ledger of ${query} at epoch ${ledger.epoch}: ${first.where}: ${first.equation} does not hold (${first.left}, ${first.right}). ` +
-        "This is a defect in tidemark; stopped before committing",
+        `This is a defect in ${isOfSink ? "the sink, or in what wraps it" : "tidemark"}; stopped before committing`,
       cause: found
     })
   )

@@ -174,7 +174,7 @@ export class SinkWriter {
     const before = this.#handed.epoch === epoch ? this.#handed.before : 0
     const handed = before + this.#handed.now
     this.#handed = { epoch, before: handed, now: 0 }
-    return kept === undefined ? 0 : handed - kept
+    return typeof kept === "number" ? handed - kept : 0
   }
 
   #barrier(writer: Writer<unknown, unknown>, epoch: number, clock: Clock.Clock): Effect.Effect<void, unknown> {

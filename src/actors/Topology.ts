@@ -92,7 +92,8 @@ export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
   const nameFor = (node: PlanNode): string => {
     const kind = node.kind === "source" ? `source ${node.source.name}` : node.kind
     let name = node.name
-    while (name === undefined || taken.has(name)) {
+    // The exchange before a keyed operator counts under a name of its own.
+    while (name === undefined || taken.has(name) || taken.has(`${name}.exchange`)) {
       const n = (counts.get(kind) ?? 0) + 1
       counts.set(kind, n)
       if (node.name !== undefined && n === 1) {
@@ -101,6 +102,7 @@ export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
       name = node.kind === "source" && n === 1 ? kind : `${kind}-${n}`
     }
     taken.add(name)
+    if (isKeyed(node)) taken.add(`${name}.exchange`)
     return name
   }
 

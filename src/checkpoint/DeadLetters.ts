@@ -105,8 +105,7 @@ const makeWriter = (objects: ObjectStore, context: WriterContext): SinkWriter<De
     prepare: (epoch) =>
       Effect.gen(function* () {
         const text = `${last.epoch === epoch ? last.text : ""}${lines.map((line) => `${line}\n`).join("")}`
-        count = { epoch, rows: (count.epoch === epoch ? count.rows : 0) + lines.length }
-        const { rows } = count
+        const rows = (count.epoch === epoch ? count.rows : 0) + lines.length
         const prepared = (more: Partial<LettersRecord>): CountedPrepared => ({
           query,
           writer,
@@ -121,6 +120,7 @@ const makeWriter = (objects: ObjectStore, context: WriterContext): SinkWriter<De
           record = prepared({ staged })
         }
         lines = []
+        count = { epoch, rows }
         last = { epoch, text }
         return record
       })

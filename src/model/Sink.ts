@@ -83,8 +83,10 @@ export interface Prepared {
 /** What a writer prepared, with the number of rows in it. */
 export interface CountedPrepared extends Prepared {
   /**
-   * Rows that the record covers, deletes included, counted by the sink where it keeps them: the ledger holds it against
-   * the rows that were handed over (L3). Absent: the sink cannot say.
+   * Rows of `write` that the record covers, deletes included, counted by the sink where it keeps them: the ledger holds
+   * it against the rows that were handed over for the epoch, and stops the query where they differ (L3). In complete
+   * mode those of the last table written for it; 0 where none was. Absent: the sink cannot say. A sink that wraps
+   * another one and adds or leaves out rows has to leave it out, or to give its own.
    */
   readonly rows?: number
 }

@@ -117,10 +117,10 @@ export const flatMapOperator = (
       subs.splice(0, upTo)
     }
     for (; i < n; i++) {
-      const first = subAt(chunk.order, i) * outputsPerRowMax
-      let sub = first
+      let sub = subAt(chunk.order, i) * outputsPerRowMax
       try {
         for (const row of f(rows[i])) {
+          made.rows++
           out.push(row)
           from.push(i)
           subs.push(sub++)
@@ -128,7 +128,6 @@ export const flatMapOperator = (
       } catch (cause) {
         throw new OperatorFailure(operator, chunk, i, cause)
       }
-      made.rows += sub - first
       if (out.length >= Limits.chunkRowsTarget) flush(out.length)
     }
     counters.in += n

@@ -10,7 +10,15 @@ const chunk = (keys: ReadonlyArray<string>, times?: ReadonlyArray<number>): RowC
   const rows = keys.map((k) => ({ k }))
   const order = { lane: 0, first: 0 }
   const timed = times === undefined ? undefined : Float64Array.from(times)
-  return new RowChunk(keys.length, rows, undefined, order, 0, timed, timed?.map(() => -Infinity))
+  return new RowChunk(
+    keys.length,
+    rows,
+    undefined,
+    order,
+    0,
+    timed,
+    timed?.map(() => -Infinity)
+  )
 }
 const keysOf = (rows: ReadonlyArray<unknown> | undefined) => rows?.map((row) => (row as { readonly k: string }).k)
 

@@ -54,7 +54,7 @@ const losses: ReadonlyArray<
     "flatMap",
     "streams/Stateless.ts",
     "out.push(row)",
-    (is) => `if (${is} && i === 0) {\n sub++\n continue\n }\n out.push(row)`,
+    (is) => `if (${is} && i === 0) continue\n out.push(row)`,
     /out of flatMap-1/
   ],
   [

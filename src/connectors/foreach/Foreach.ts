@@ -66,6 +66,7 @@ export const sink = <A, E = never, R = never>(
           write: (rows) =>
             Effect.gen(function* () {
               if (mode === "complete") count.clear()
+              let done = 0
               for (let i = 0; i < rows.rows.length; i++) {
                 yield* f(rows.rows[i], {
                   query,
@@ -73,8 +74,10 @@ export const sink = <A, E = never, R = never>(
                   mode,
                   deleted: rows.deletes !== undefined && rows.deletes[i] === 1
                 })
-                count.add(1)
+                done++
               }
+              // Counted once all are done: a batch that failed may be given again by whoever wraps this sink.
+              count.add(done)
               return []
             }).pipe(Effect.provideContext(services)),
           prepare: (epoch) => Effect.sync(() => ({ query, writer, epoch, data: { queryId }, rows: count.of(epoch) }))

@@ -109,6 +109,9 @@ const difference = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): Readonl
   })
 }
 
+/** A history that takes more has no end: of hundreds none takes 6,000. */
+const stepsMax = 40_000
+
 /** Runs a case, and judges it. */
 export const runCase = (c: JobCase): Verdict => {
   const tables = { results: Memory.makeTable(), late: Memory.makeTable(), dedupeLate: Memory.makeTable() }
@@ -126,7 +129,7 @@ export const runCase = (c: JobCase): Verdict => {
       return start(c, w, life, sinks, logs, faulty)
     })
   const { seed, faults, lives, store } = c
-  const history = runHistory({ seed, faults, lives, store, query: "job", subject })
+  const history = runHistory({ seed, faults, lives, store, query: "job", subject, stepsMax })
   return judge(c, history, world as World, sinks)
 }
 

@@ -35,10 +35,15 @@ export const brokenLaws = (c: JobCase, history: HistoryResult, objects: StoredOb
   // Who lives is not taken for dead, unless it was frozen or could not show that it lives.
   if (history.overtaken > 0 && without(...ofStores, "freeze", "rot"))
     problems.push(`C5a: ${history.overtaken} processes were overtaken while they lived`)
-  // Whoever goes on mends what it finds; one that only stands by does not.
-  if (without(...ofStores, "freeze", "second")) {
+  const primaries = tagsOf(objects, "job", "primary")
+  // Numbers follow each other, and what was put stays, or a tombstone in its place (C5).
+  for (let number = 1; number < Math.max(...primaries.keys()); number++)
+    if (!primaries.has(number)) problems.push(`C5: nothing stands at number ${number}, and more numbers follow`)
+  if (without("freeze", "second")) {
+    if (history.passedOver > 0) problems.push(`C6: ${history.passedOver} numbers were passed over without a void`)
+    // Whoever goes on mends what it finds; one that only stands by does not.
     const copies = tagsOf(objects, "job", "copy")
-    for (const [number, primary] of tagsOf(objects, "job", "primary")) {
+    for (const [number, primary] of without(...ofStores) ? primaries : []) {
       const tags = [primary, copies.get(number)]
       if (tags.includes("manifest") && tags.includes("damaged"))
         problems.push(`C6: one copy of manifest ${number} is still damaged`)

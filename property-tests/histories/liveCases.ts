@@ -5,6 +5,9 @@ import { faultPlan, jobCase, life } from "./cases.ts"
 import type { BankCase } from "./bankHistory.ts"
 import type { JobCase } from "./jobHistory.ts"
 import type { LiveCase, LivePartition } from "./liveHistory.ts"
+import { minimisedBy } from "./minimise.ts"
+import { simplerJobs } from "./smaller.ts"
+import { simplerBank, simplerLive } from "./smallerLive.ts"
 
 const partition: fc.Arbitrary<LivePartition> = fc.record({
   appearsMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2000 })),
@@ -22,8 +25,7 @@ const partition: fc.Arbitrary<LivePartition> = fc.record({
   )
 })
 
-/** Cases of a live source. */
-export const liveCase: fc.Arbitrary<LiveCase> = fc.noBias(
+const live: fc.Arbitrary<LiveCase> = fc.noBias(
   fc
     .record({
       seed: fc.integer({ min: 0, max: 0x3fff_ffff }),
@@ -40,6 +42,9 @@ export const liveCase: fc.Arbitrary<LiveCase> = fc.noBias(
     .chain((c) => faultPlan({ store: c.store, toFiles: false }).map((faults): LiveCase => ({ ...c, faults })))
     .map((c): LiveCase => (c.partitions.some((p) => p.appearsMs === 0) ? c : withFirst(c)))
 )
+
+/** Cases of a live source. */
+export const liveCase: fc.Arbitrary<LiveCase> = minimisedBy(live, simplerLive)
 
 /** One partition at least is there from the start. */
 const withFirst = (c: LiveCase): LiveCase => ({
@@ -84,15 +89,17 @@ const splitFault: fc.Arbitrary<ProcessFault> = fc.oneof(
 )
 
 /** Cases of split brains: small epochs, of which few are retained, so that a sleeper's numbers are soon collected. */
-export const splitCase: fc.Arbitrary<JobCase> = fc
+const split: fc.Arbitrary<JobCase> = fc
   .tuple(jobCase, splitFault, fc.constantFrom(4, 7, 13))
   .map(([c, first, epochRows]): JobCase => {
     const others: ReadonlyArray<Fault> = c.faults.slice(0, 2)
     return { ...c, faults: [first, ...others], epochRows, everyMs: 20, retained: 1 }
   })
 
-/** Cases of the bank. */
-export const bankCase: fc.Arbitrary<BankCase> = fc.noBias(
+/** The same, made small as jobs are. */
+export const splitCase: fc.Arbitrary<JobCase> = minimisedBy(split, simplerJobs)
+
+const bank: fc.Arbitrary<BankCase> = fc.noBias(
   fc
     .record({
       seed: fc.integer({ min: 0, max: 0x3fff_ffff }),
@@ -106,3 +113,6 @@ export const bankCase: fc.Arbitrary<BankCase> = fc.noBias(
     })
     .chain((c) => faultPlan({ store: c.store, toFiles: false }).map((faults): BankCase => ({ ...c, faults })))
 )
+
+/** Cases of the bank. */
+export const bankCase: fc.Arbitrary<BankCase> = minimisedBy(bank, simplerBank)

@@ -1,4 +1,6 @@
 /** What makes a history of a job simpler: fewer faults, partitions, rows, operators; then plainer ways to run it. */
+import { type Fault, isProcessFault, type Moment } from "../../src/testing/Fault.ts"
+import type { Life } from "../../src/testing/World.ts"
 import type { Job, Partition } from "../../test/oracle/Job.ts"
 import { modesOf } from "../engineJobs.ts"
 import type { JobCase } from "./jobHistory.ts"
@@ -12,12 +14,27 @@ const withJob = (c: JobCase, job: Job): JobCase => {
   return { ...c, job, mode: modes.includes(c.mode) ? c.mode : modes[0] }
 }
 
-const fewerFaults =
-  (size: number): Pass<JobCase> =>
+/** Fewer faults, so many at a time. */
+export const fewerFaults =
+  <C extends { readonly faults: ReadonlyArray<Fault> }>(size: number): Pass<C> =>
   (c) =>
     size > 1 && c.faults.length <= size
       ? []
       : without(c.faults, size).map((faults) => () => ({ ...c, faults: faults() }))
+
+/** Fewer processes that differ, and plainer ones. */
+export const plainerLives = <C extends { readonly lives: ReadonlyArray<Life> }>(c: C): ReadonlyArray<() => C> => {
+  const all: Array<() => C> = []
+  if (c.lives.length > 1) all.push(() => ({ ...c, lives: [c.lives[0]] }))
+  for (const [i, life] of c.lives.entries()) {
+    const add = (change: Partial<Life>): void =>
+      void all.push(() => ({ ...c, lives: c.lives.with(i, { ...life, ...change }) }))
+    if (life.parallelism > 1) add({ parallelism: life.parallelism - 1 })
+    if (life.chunkRows < 1024) add({ chunkRows: 1024 })
+    if (life.elsewhere) add({ elsewhere: false })
+  }
+  return all
+}
 
 const withSources = (c: JobCase, sources: Job["sources"]): JobCase => ({ ...c, job: { ...c.job, sources } })
 
@@ -78,15 +95,9 @@ const isPlainKeyed = (job: Job): boolean =>
   job.sources.flat().every(({ rows }) => rows.every((r) => typeof r.key === "string" && typeof r.v === "number"))
 
 const plainer: Pass<JobCase> = (c) => {
-  const all: Array<() => JobCase> = []
+  const all: Array<() => JobCase> = [...plainerLives(c)]
   const add = (isPlain: boolean, change: Partial<JobCase>): void => {
     if (!isPlain) all.push(() => ({ ...c, ...change }))
-  }
-  add(c.lives.length === 1, { lives: [c.lives[0]] })
-  for (const [i, life] of c.lives.entries()) {
-    if (life.parallelism > 1) add(false, { lives: c.lives.with(i, { ...life, parallelism: life.parallelism - 1 }) })
-    if (life.chunkRows < 1024) add(false, { lives: c.lives.with(i, { ...life, chunkRows: 1024 }) })
-    if (life.elsewhere) add(false, { lives: c.lives.with(i, { ...life, elsewhere: false }) })
   }
   add(c.epochRows === 0, { epochRows: 0 })
   add(c.paceMs === 0, { paceMs: 0 })
@@ -96,13 +107,42 @@ const plainer: Pass<JobCase> = (c) => {
   return all
 }
 
-/** Of what a pass gives, the same with other seeds: where to go on when chance alone keeps a case large. */
-const reseeded =
-  (pass: Pass<JobCase>, seeds: number): Pass<JobCase> =>
+/** Other ways to run a case: with other seeds, in small epochs, row by row. */
+const variations: ReadonlyArray<(c: JobCase) => JobCase> = [
+  ...[1, 2, 3].map((by) => (c: JobCase) => ({ ...c, seed: (c.seed + by) % 1000 })),
+  ...[1, 3].map((epochRows) => (c: JobCase) => ({ ...c, epochRows })),
+  (c) => ({ ...c, epochRows: 2, lives: c.lives.map((life) => ({ ...life, chunkRows: 1 })) })
+]
+
+/** Of what a pass gives, the same with other ways to run it: where to go on when chance alone keeps a case large. */
+const varied =
+  (pass: Pass<JobCase>): Pass<JobCase> =>
   (c) =>
-    pass(c).flatMap((make) =>
-      Array.from({ length: seeds }, (_, i) => () => ({ ...make(), seed: (c.seed + 1 + i) % 1000 }))
+    pass(c).flatMap((make) => variations.map((vary) => () => vary(make())))
+
+/** Moments at which much is left for the next process. */
+const aims: ReadonlyArray<Moment> = (
+  [
+    ["takeover.copy", "after"],
+    ["manifest.primary", "after"],
+    ["manifest.copy", "after"],
+    ["sink[i].commit.sent", "before"],
+    ["sink[i].commit.sent", "after"],
+    ["sink[i].commit.replied", "after"]
+  ] as const
+).map(([failpoint, when]) => ({ failpoint, when, passage: 1 }))
+
+/** One fault fewer, and another at a moment where it does more. */
+const fewerButAimed: Pass<JobCase> = (c) =>
+  fewerFaults<JobCase>(1)(c).flatMap((make) =>
+    Array.from({ length: c.faults.length - 1 }, (_, at) => at).flatMap((at) =>
+      aims.map((aim) => () => {
+        const fewer = make()
+        const fault = fewer.faults[at]
+        return isProcessFault(fault) ? { ...fewer, faults: fewer.faults.with(at, { ...fault, at: aim }) } : fewer
+      })
     )
+  )
 
 /** Cases that are this large are looked at no longer. */
 const isSmall = (c: JobCase): boolean =>
@@ -124,7 +164,9 @@ export const simplerJobs: ReadonlyArray<Pass<JobCase>> = [
   fewerRows(1),
   fewerOperators,
   plainer,
-  onlyLarge(reseeded(fewerFaults(1), 4)),
-  onlyLarge(reseeded(fewerRows(4), 3)),
-  onlyLarge(reseeded(fewerRows(1), 3))
+  onlyLarge(varied(fewerFaults(1))),
+  onlyLarge((c) => (c.faults.length > 2 ? fewerButAimed(c) : [])),
+  onlyLarge(varied(fewerRows(8))),
+  onlyLarge(varied(fewerRows(4))),
+  onlyLarge(varied(fewerRows(1)))
 ]

@@ -69,6 +69,8 @@ export interface HistoryResult {
   readonly epochRows: ReadonlyArray<number>
   /** Processes that were fenced, and had never been frozen. */
   readonly overtaken: number
+  /** Numbers that were passed over without a void. */
+  readonly passedOver: number
   readonly regressions: number
   readonly imbalances: number
   readonly steps: number
@@ -154,6 +156,7 @@ class History {
       epochs: this.#watching.epochs,
       epochRows: this.#watching.epochRows,
       overtaken: this.#overtaken,
+      passedOver: this.#watching.passedOver,
       regressions: this.#watching.regressions,
       imbalances: this.#watching.imbalances,
       steps: simulator.steps,
@@ -258,6 +261,7 @@ class History {
     return (name, when) =>
       Effect.suspend(() => {
         const running = this.#running[number - 1]
+        if (name === "takeover.primary" && when === "after") this.#watching.takeover()
         if (name === "manifest.copy" && when === "after") {
           this.#watching.epoch()
           this.#tell(`process ${number}: an epoch is durable`)

@@ -2,7 +2,7 @@
 import type { QueryState } from "../actors/QueryState.ts"
 import type { Manifest } from "../checkpoint/Manifest.ts"
 import { decodeChainBytes } from "../checkpoint/ManifestCodec.ts"
-import { chainPrefix, numberOfName } from "../checkpoint/names.ts"
+import { chainPrefix, manifestName, numberOfName } from "../checkpoint/names.ts"
 import { imbalances, type Ledger } from "../model/Ledger.ts"
 import { Limits } from "../model/Limits.ts"
 import type { StoredObjects } from "./World.ts"
@@ -26,7 +26,10 @@ export class Watching {
   imbalances = 0
   /** Rows that each epoch read; without those of a drain, which reads what was pulled, whatever there may be of it. */
   readonly epochRows: Array<number> = []
+  /** Numbers that a takeover passed over though their primary was unreadable, and no void was there. */
+  passedOver = 0
   readonly #objects: StoredObjects
+  readonly #query: string
   readonly #prefix: string
   #newest = 0
   /** By source operator and partition: rows read and watermarks at the last epoch. */
@@ -34,6 +37,7 @@ export class Watching {
 
   constructor(objects: StoredObjects, query: string) {
     this.#objects = objects
+    this.#query = query
     this.#prefix = chainPrefix(query, "copy")
   }
 
@@ -61,6 +65,17 @@ export class Watching {
       this.#readers.set(key, { rows, watermarks })
     }
     if (manifest.ended !== "drained") this.#count(manifest)
+  }
+
+  /** A takeover has been put: what came before it is sound in one copy, or void (C6). */
+  takeover(): void {
+    const tagOf = (copy: "primary" | "copy", number: number): string => {
+      const bytes = this.#objects.get(manifestName(this.#query, copy, number))
+      return bytes === undefined ? "absent" : decodeChainBytes(bytes).tag
+    }
+    const [newest] = this.#objects.names(chainPrefix(this.#query, "primary"))
+    const before = (newest === undefined ? 0 : (numberOfName(newest) ?? 0)) - 1
+    if (before > 0 && tagOf("primary", before) === "damaged" && tagOf("copy", before) === "absent") this.passedOver++
   }
 
   /** Rows since the manifest before it, which is that of a takeover after a restart. */

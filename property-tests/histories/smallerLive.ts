@@ -1,0 +1,59 @@
+/** What makes a history of a live source, or of the bank, simpler. */
+import type { BankCase } from "./bankHistory.ts"
+import type { LiveCase, LivePartition } from "./liveHistory.ts"
+import { type Pass, without } from "./minimise.ts"
+import { fewerFaults, plainerLives } from "./smaller.ts"
+
+/** One partition at least is there from the start. */
+const withPartitions = (c: LiveCase, partitions: ReadonlyArray<LivePartition>): LiveCase => ({
+  ...c,
+  partitions: partitions.some((p) => p.appearsMs === 0)
+    ? partitions
+    : partitions.with(0, { ...partitions[0], appearsMs: 0 })
+})
+
+const fewerPartitions: Pass<LiveCase> = (c) =>
+  c.partitions.length === 1 ? [] : without(c.partitions, 1).map((partitions) => () => withPartitions(c, partitions()))
+
+const fewerMoves =
+  (size: number): Pass<LiveCase> =>
+  (c) =>
+    c.partitions.flatMap((partition, p) =>
+      without(partition.moves, size).map(
+        (moves) => () => withPartitions(c, c.partitions.with(p, { ...partition, moves: moves() }))
+      )
+    )
+
+const plainerLive: Pass<LiveCase> = (c) => [
+  ...plainerLives(c),
+  ...(c.restarts ? [() => ({ ...c, restarts: false })] : []),
+  ...(c.endPosition ? [] : [() => ({ ...c, endPosition: true })]),
+  ...(c.seed < 1000 ? [] : [() => ({ ...c, seed: c.seed % 1000 })])
+]
+
+/** From the coarse to the fine. */
+export const simplerLive: ReadonlyArray<Pass<LiveCase>> = [
+  fewerFaults(2),
+  fewerFaults(1),
+  fewerPartitions,
+  fewerMoves(8),
+  fewerMoves(4),
+  fewerMoves(2),
+  fewerMoves(1),
+  plainerLive
+]
+
+const fewerTransfers: Pass<BankCase> = (c) =>
+  [c.transfers >> 1, c.transfers - 8, c.transfers - 3, c.transfers - 1]
+    .filter((transfers) => transfers >= 1 && transfers < c.transfers)
+    .map((transfers) => () => ({ ...c, transfers }))
+
+const plainerBank: Pass<BankCase> = (c) => [
+  ...(c.partitions > 1 ? [() => ({ ...c, partitions: c.partitions - 1 })] : []),
+  ...(c.accounts > 2 ? [() => ({ ...c, accounts: c.accounts - 1 })] : []),
+  ...plainerLives(c),
+  ...(c.seed < 1000 ? [] : [() => ({ ...c, seed: c.seed % 1000 })])
+]
+
+/** The same for the bank. */
+export const simplerBank: ReadonlyArray<Pass<BankCase>> = [fewerFaults(2), fewerFaults(1), fewerTransfers, plainerBank]

@@ -29,8 +29,6 @@ export interface Outcome {
   readonly processes: number
   readonly faults: ReadonlyMap<FaultKind, number>
   readonly traceHash: string
-  /** Instances of keyed operators, of its processes. */
-  readonly parallelism: ReadonlyArray<number>
   /** The same rows without faults, chunked as they were. */
   readonly undisturbed: (parallelism?: number) => Outcome
   /** The same rows all there at once: one chunk of each partition, one instance of each operator, one epoch. */
@@ -43,7 +41,7 @@ const once = <A>(make: () => A): (() => A) => {
 }
 
 /** What a run of a case came to. */
-export const outcomeOf = (tested: Tested, c: Case, run: UserRun, lives: Case["lives"]): Outcome => {
+export const outcomeOf = (tested: Tested, c: Case, run: UserRun): Outcome => {
   const { history, outputs, late, dead } = run
   const batchLives = [{ parallelism: 1, chunkRows: 4096, elsewhere: false }]
   const feeds = tested.feeds.map(({ source }, i) => ({
@@ -51,7 +49,7 @@ export const outcomeOf = (tested: Tested, c: Case, run: UserRun, lives: Case["li
     partitions: c.feeds[i].map(({ rows, poison }) => rows.filter((_, at) => !poison.includes(at)))
   }))
   const again = (manner: "stream" | "batch", own: Case["lives"]): Outcome =>
-    outcomeOf(tested, c, runUserHistory(tested, c, { kind: manner, lives: own, faults: [] }), own)
+    outcomeOf(tested, c, runUserHistory(tested, c, { kind: manner, lives: own, faults: [] }))
   const alike = new Map<number, () => Outcome>()
   const undisturbed = (parallelism = 0): Outcome => {
     const known = alike.get(parallelism)
@@ -75,7 +73,6 @@ export const outcomeOf = (tested: Tested, c: Case, run: UserRun, lives: Case["li
     processes: history.processes,
     faults: history.faults,
     traceHash: history.traceHash,
-    parallelism: lives.map((life) => life.parallelism),
     undisturbed,
     batch: once(() => again("batch", batchLives))
   }

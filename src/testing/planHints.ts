@@ -46,6 +46,20 @@ export const sourcesOf = (plan: QueryPlan): ReadonlyArray<AnySource> => [
   ...new Set(nodesOf(plan).flatMap((node) => (node.kind === "source" ? [node.source] : [])))
 ]
 
+/**
+ * Whether a user's own code comes after another operator by key: it then sees rows, and time, as the instances of that
+ * operator hand them on, and its results may depend on timing, as with several partitions (rule A7).
+ */
+export const seesInstances = (plan: QueryPlan): boolean => {
+  const keyed = new Set<PlanNode>()
+  for (const node of nodesOf(plan)) {
+    const isBelow = inputsOf(node).some((input) => keyed.has(input))
+    if (node.kind === "process" && isBelow) return true
+    if (isBelow || ["window", "running", "dedupe", "process"].includes(node.kind)) keyed.add(node)
+  }
+  return false
+}
+
 /** Collects what nodes downstream of a source say. */
 export const hintsFor = (plan: QueryPlan, source: AnySource): Hints => {
   const below = new Set<PlanNode>()

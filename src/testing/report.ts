@@ -87,6 +87,10 @@ export const shortened = (timeline: ReadonlyArray<string>): ReadonlyArray<string
   return [...timeline.slice(0, half), `... ${left} more ...`, ...timeline.slice(-half)]
 }
 
+/** What explains a failure that is none of the user's code. */
+const timingNote =
+  "  note: process comes after another operator by key here, so its results may depend on timing: ask with Law.model or Law.make what must hold all the same"
+
 /** The message of a failure. `replay` is the line that shows it again. */
 export const describeFailure = (
   tested: Tested,
@@ -104,6 +108,7 @@ export const describeFailure = (
     ...feedLines(tested, failure),
     ...c.faults.map((fault) => `  fault: ${describeFault(fault)}`),
     `  checkpoints in ${c.store === "files" ? "files" : "a remote store"}; ${runs.join(", then ")}`,
+    ...(tested.seesInstances ? [timingNote] : []),
     "what happened:",
     ...shortened(timeline).map((line) => `  ${line}`),
     `replay: ${replay}`

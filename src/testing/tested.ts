@@ -15,7 +15,7 @@ import { faultPlan, lives, storeFor } from "./faultPlans.ts"
 import type { Feed } from "./feed.ts"
 import * as Law from "./Law.ts"
 import type { OwnSink } from "./ownSink.ts"
-import { hintsFor, nodesOf, sourcesOf } from "./planHints.ts"
+import { hintsFor, nodesOf, seesInstances, sourcesOf } from "./planHints.ts"
 import { SimulationFailed } from "./SimulationFailed.ts"
 import type { Case, Tested } from "./userHistory.ts"
 
@@ -126,6 +126,7 @@ const testedOf = (
   plan: isMade ? () => make().find(({ name }) => name === part.name)?.plan ?? part.plan : () => part.plan,
   options: part.options,
   wrap: part.wrap,
+  seesInstances: seesInstances(part.plan),
   feeds,
   own,
   services

@@ -36,6 +36,8 @@ export interface Tested {
   readonly options: JobOptions<never, unknown>
   /** Gives it the services of its job. */
   readonly wrap: (start: Effect.Effect<unknown, unknown, unknown>) => Effect.Effect<unknown, unknown, unknown>
+  /** Results may depend on how many instances there are, see `seesInstances`. */
+  readonly seesInstances: boolean
   /** In the order of the sources of its plan. */
   readonly feeds: ReadonlyArray<Feed>
   readonly own: ReadonlyArray<OwnSink>

@@ -41,7 +41,7 @@ const forgetful = () => {
   )
 }
 const forgets = Simulation.check(forgetful, {
-  feeds: [Simulation.feed(source, Order, { partitions: 1 })],
+  feeds: [Simulation.feed(source, Order, { partitions: 1, rows: 8 })],
   faults: ["crash"],
   laws: [Law.exactlyOnce]
 })

@@ -22,7 +22,7 @@ export interface Failure extends Breach {
 export type Batch = { readonly failure?: Failure; readonly notSimulated?: NotSimulated }
 
 /** Cases that are run when one is shrunk, at most. */
-const shrinksTriedMax = 600
+const shrinksTriedMax = 1500
 
 class Broken extends Error {
   readonly breach: Breach

@@ -128,7 +128,7 @@ const expectations: { readonly [number: string]: (result: { readonly out: string
   "13": ({ out }) => expect(out).toMatch(/^epoch \d+: 3 orders in an hour that is still open; out so far:\n$/),
   "14": ({ out }) => {
     expect(out).toMatch(/^60 histories, \d+ crashes: every law holds\n\nexactlyOnce does not hold for query:\n/)
-    expect(out).toMatch(/with [2-5] rows and [12] faults?, after \d+ shrinks:[^]*process 1: crash[^]*\nreplay: /)
+    expect(out).toMatch(/with [2-5] rows and [12] faults?, after \d+ shrinks:[^]*process \d: crash[^]*\nreplay: /)
   }
 }
 

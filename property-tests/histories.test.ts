@@ -2,6 +2,7 @@
  * Histories of the real runtime under the simulator, some thousands of each suite. `npm run -s simulate` runs hundreds of
  * thousands; a failure says with which token it is replayed.
  */
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { faultKinds } from "../src/testing/Fault.ts"
 import { ready, replay, search } from "./histories/search.ts"
@@ -44,5 +45,11 @@ describe("C1-C12, L1-L4, T2, A4: whatever goes wrong, what is committed is what 
     expect(new Set(hashes.slice(0, 3)).size).toBe(1)
     expect(new Set(hashes.slice(3)).size).toBe(1)
     expect(hashes[0]).not.toBe(hashes[3])
+  })
+
+  it("a token with a path that was shrunk stands for that case, and not for one beside it", async () => {
+    await ready()
+    const at = fc.sample(suites.job.arbitrary, { seed: 42, path: "3:0", numRuns: 1 })
+    expect(replay("job.42.3:0").history.traceHash).toBe(suites.job.run(at[0]).history.traceHash)
   })
 })

@@ -35,6 +35,7 @@ export const brokenLaws = (c: JobCase, history: HistoryResult, objects: StoredOb
   // Who lives is not taken for dead, unless it was frozen or could not show that it lives.
   if (history.overtaken > 0 && without(...ofStores, "freeze", "rot"))
     problems.push(`C5a: ${history.overtaken} processes were overtaken while they lived`)
+  if (history.copiesAlone > 0) problems.push(`C3, C9: ${history.copiesAlone} epochs have a copy and no primary`)
   const primaries = tagsOf(objects, "job", "primary")
   // Numbers follow each other, and what was put stays, or a tombstone in its place (C5).
   for (let number = 1; number < Math.max(...primaries.keys()); number++)

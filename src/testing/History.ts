@@ -71,6 +71,8 @@ export interface HistoryResult {
   readonly overtaken: number
   /** Numbers that were passed over without a void. */
   readonly passedOver: number
+  /** Epochs whose copy was put where no primary stood. */
+  readonly copiesAlone: number
   readonly regressions: number
   readonly imbalances: number
   readonly steps: number
@@ -157,6 +159,7 @@ class History {
       epochRows: this.#watching.epochRows,
       overtaken: this.#overtaken,
       passedOver: this.#watching.passedOver,
+      copiesAlone: this.#watching.copiesAlone,
       regressions: this.#watching.regressions,
       imbalances: this.#watching.imbalances,
       steps: simulator.steps,

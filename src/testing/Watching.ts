@@ -28,6 +28,8 @@ export class Watching {
   readonly epochRows: Array<number> = []
   /** Numbers that a takeover passed over though their primary was unreadable, and no void was there. */
   passedOver = 0
+  /** Copies that were put where no primary stood. */
+  copiesAlone = 0
   readonly #objects: StoredObjects
   readonly #query: string
   readonly #prefix: string
@@ -51,6 +53,7 @@ export class Watching {
     if (read.tag !== "manifest" || number <= this.#newest) return
     this.#newest = number
     this.epochs++
+    if (this.#objects.get(manifestName(this.#query, "primary", number)) === undefined) this.copiesAlone++
     const { manifest } = read
     this.ledger(`epoch ${number}`, manifest.ledger)
     for (const { operator, partition, rows, watermarks } of manifest.readers) {

@@ -97,6 +97,7 @@ export const runLive = (c: LiveCase): Verdict => {
         features: { bounded: false, endPosition: c.endPosition, dynamicPartitions: true },
         faults: logFaults,
         onStruck: world.struck,
+        onBegun: () => read.clear(),
         onExhausted: (partition) => {
           read.add(partition)
           if (read.size === rows.length) exhausted()

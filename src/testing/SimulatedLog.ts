@@ -39,6 +39,8 @@ export interface SimulatedLogOptions<out A> {
   readonly onStruck: (kind: "read error" | "expired" | "stall") => void
   /** Whoever asks for rows of a dynamic source that has no more learns so here: it never ends by itself. */
   readonly onExhausted?: (partition: string) => void
+  /** An attempt asks for the partitions anew: what another one has read, it may read again. */
+  readonly onBegun?: () => void
 }
 
 /** How long a source with dynamic partitions waits until it looks for new ones again, ms. */
@@ -73,6 +75,7 @@ export const simulatedSource = <A>(
     features,
     partitions: (known) =>
       Effect.suspend(() => {
+        if (known.size === 0) o.onBegun?.()
         const found = o.partitions.filter((p) => there(p) && !known.has(p.name)).map((p) => p.name)
         const isWaiting = known.size > 0 && found.length === 0
         return isWaiting ? Effect.as(Effect.sleep(discoveryMs), found) : Effect.succeed(found)

@@ -1,5 +1,5 @@
 /**
- * Histories of the real runtime under the simulator, some thousands of each suite. `npm run -s simulate` runs hundreds of
+ * Histories of the real runtime under the simulator, some of each suite. `npm run -s simulate` runs hundreds of
  * thousands; a failure says with which token it is replayed.
  */
 import * as fc from "fast-check"
@@ -10,8 +10,8 @@ import { type SuiteName, suites } from "./histories/suites.ts"
 import { median } from "./histories/tally.ts"
 import { runs } from "./engineJobs.ts"
 
-/** Of all histories of this file: ten thousand in `npm test`. */
-const histories = runs(10_000)
+/** Of all histories of this file. */
+const histories = runs(1_200)
 const names = Object.keys(suites) as ReadonlyArray<SuiteName>
 const share = (name: SuiteName): number => Math.ceil((histories * suites[name].share) / 100)
 

@@ -1,6 +1,6 @@
 /** Random histories: jobs of a size in which things can go wrong, the ways they run, and plans of faults. */
 import * as fc from "fast-check"
-import { failpointNames, failpointsAfterRot } from "../../src/testing/failpoints.ts"
+import { failpointsAfterRot, failpointsOf, isOfFiles } from "../../src/testing/failpoints.ts"
 import type { Fault, Moment, ProcessFault, WorldFault } from "../../src/testing/Fault.ts"
 import type { Life } from "../../src/testing/World.ts"
 import type { Job } from "../../test/oracle/Job.ts"
@@ -19,29 +19,6 @@ export interface Place {
 const stepsUsual = 500
 /** Steps that every process takes. */
 const stepsSure = 150
-
-const ofFileStore: ReadonlySet<string> = new Set([
-  "snapshot.fsync",
-  "dir.fsync.data",
-  "dir.fsync.primary",
-  "dir.fsync.copy",
-  "dir.fsync.parent"
-])
-const ofFileSink: ReadonlySet<string> = new Set([
-  "stage.write",
-  "stage.fsync",
-  "dir.fsync.stage",
-  "dir.fsync.out",
-  "file.link",
-  "file.unlink"
-])
-
-const failpointsOf = ({ store, toFiles }: Place): ReadonlyArray<string> =>
-  failpointNames.filter((name) => {
-    if (failpointsAfterRot.includes(name)) return false
-    if (ofFileStore.has(name)) return store === "files"
-    return !ofFileSink.has(name) || toFiles
-  })
 
 /** Those that every process passes that makes an epoch: a fault there happens. */
 const passedSurely: ReadonlyArray<string> = [
@@ -160,7 +137,7 @@ const togetherIn = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
   const recovering = momentAt(["list", "base.read", ...takingOver, "sweep", ...committing], 1)
   const halfPut = momentAt(["manifest.primary", "manifest.listed", "takeover.primary", "takeover.listed"], 1, 1, 2)
   const files = momentAt(
-    failpointsOf(place).filter((name) => ofFileStore.has(name) || ofFileSink.has(name) || publishing.includes(name)),
+    failpointsOf(place.store, place.toFiles).filter((name) => isOfFiles(name) || publishing.includes(name)),
     1,
     1,
     2
@@ -178,7 +155,7 @@ const togetherIn = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
 
 /** Plans of faults for a history in a place; empty in one of thirty, and mostly with one that happens. */
 export const faultPlan = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
-  const anywhere = momentIn(failpointsOf(place))
+  const anywhere = momentIn(failpointsOf(place.store, place.toFiles))
   const any: fc.Arbitrary<Fault> = fc.oneof(
     { weight: 3, arbitrary: processFaultAt(place, anywhere) },
     { weight: 2, arbitrary: worldFault(place, 1) }

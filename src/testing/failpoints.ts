@@ -38,3 +38,30 @@ export const failpointNames: ReadonlyArray<string> = [
 
 /** Those of them that are come to only after a file has gone bad. */
 export const failpointsAfterRot: ReadonlyArray<string> = ["void.put", "repair.write"]
+
+const ofFileStore: ReadonlySet<string> = new Set([
+  "snapshot.fsync",
+  "dir.fsync.data",
+  "dir.fsync.primary",
+  "dir.fsync.copy",
+  "dir.fsync.parent"
+])
+const ofFileSink: ReadonlySet<string> = new Set([
+  "stage.write",
+  "stage.fsync",
+  "dir.fsync.stage",
+  "dir.fsync.out",
+  "file.link",
+  "file.unlink"
+])
+
+/** Whether it stands at a call to a file, of the store or of a sink. */
+export const isOfFiles = (name: string): boolean => ofFileStore.has(name) || ofFileSink.has(name)
+
+/** Those that a query passes while nothing goes bad, by where its checkpoints are kept and whether a sink writes files. */
+export const failpointsOf = (store: "files" | "remote", toFiles: boolean): ReadonlyArray<string> =>
+  failpointNames.filter((name) => {
+    if (failpointsAfterRot.includes(name)) return false
+    if (ofFileStore.has(name)) return store === "files"
+    return !ofFileSink.has(name) || toFiles
+  })

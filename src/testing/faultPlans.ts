@@ -1,6 +1,6 @@
 /** Random plans of faults for fast-check: which kinds, where they can strike, and when; they shrink to none. */
 import * as fc from "fast-check"
-import { failpointNames, failpointsAfterRot } from "./failpoints.ts"
+import { failpointsAfterRot, failpointsOf } from "./failpoints.ts"
 import type { Fault, FaultKind, Moment, ProcessFault, WorldFault } from "./Fault.ts"
 import type { Life } from "./World.ts"
 
@@ -13,22 +13,6 @@ const stepsUsual = 500
 const moreFaultsMax = 3
 /** The longest that a partition stands still, ms. */
 const stallMsMax = 20_000
-
-const ofFileStore: ReadonlySet<string> = new Set([
-  "snapshot.fsync",
-  "dir.fsync.data",
-  "dir.fsync.primary",
-  "dir.fsync.copy",
-  "dir.fsync.parent"
-])
-/** Results go to tables here, so no file of a sink is ever made. */
-const ofFileSink = /^(stage\.|dir\.fsync\.(stage|out)|file\.)/
-
-const failpointsOf = (store: Store): ReadonlyArray<string> =>
-  failpointNames.filter(
-    (name) =>
-      !failpointsAfterRot.includes(name) && !ofFileSink.test(name) && (store === "files" || !ofFileStore.has(name))
-  )
 
 /** Mostly at failpoints: these stay where they are when rows are taken away, so that histories shrink. */
 const momentIn = (names: ReadonlyArray<string>): fc.Arbitrary<Moment> =>
@@ -125,7 +109,7 @@ export const storeFor = (kinds: ReadonlySet<FaultKind>): fc.Arbitrary<Store> => 
 export const faultPlan = (kinds: ReadonlySet<FaultKind>, store: Store): fc.Arbitrary<ReadonlyArray<Fault>> => {
   const possible = [...kinds].filter((kind) => !(store === "files" ? onRemote : onFiles).has(kind))
   if (possible.length === 0) return fc.constant([])
-  const moment = momentIn(failpointsOf(store))
+  const moment = momentIn(failpointsOf(store, false))
   const afterRot = momentIn(failpointsAfterRot)
   const choices = possible.map((kind) => ({
     weight: weights[kind] ?? 2,

@@ -1,32 +1,20 @@
 /**
- * Histories of the real runtime under the simulator, some of each suite. `npm run -s simulate` runs hundreds of
- * thousands; a failure says with which token it is replayed.
+ * Histories of the real runtime under the simulator, some of each suite; most of those of the job suite are in the two
+ * files beside this one, so that they run in another worker. `npm run -s simulate` runs hundreds of thousands; a failure
+ * says with which token it is replayed.
  */
 import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { faultKinds } from "../src/testing/Fault.ts"
 import { ready, replay, search } from "./histories/search.ts"
-import { type SuiteName, suites } from "./histories/suites.ts"
+import { suites } from "./histories/suites.ts"
 import { median } from "./histories/tally.ts"
-import { runs } from "./engineJobs.ts"
-
-/** Of all histories of this file. */
-const histories = runs(1_200)
-const names = Object.keys(suites) as ReadonlyArray<SuiteName>
-const share = (name: SuiteName): number => Math.ceil((histories * suites[name].share) / 100)
+import { holds } from "./histories/testing.ts"
 
 describe("C1-C12, L1-L4, T2, A4: whatever goes wrong, what is committed is what an undisturbed run commits", () => {
-  it.each(names)(
-    "%s histories",
-    async (name) => {
-      await ready()
-      const { tally, failure } = search(name, 20_261_130, share(name))
-      const line = failure && `replay it: npm run -s simulate -- --replay ${failure.token}`
-      expect(failure && [...failure.problems, line].join("\n")).toBeUndefined()
-      expect(tally).toMatchObject({ lost: 0, duplicated: 0, watermarkRegressions: 0, ledgerImbalances: 0 })
-    },
-    1_800_000
-  )
+  holds("split", 20_261_130, 1_000)
+  holds("live", 20_261_130, 1_000)
+  holds("bank", 20_261_130, 500)
 
   it("a typical history has 30 events, 2 checkpoints, and mostly a fault; every kind of fault happens", async () => {
     await ready()

@@ -36,15 +36,16 @@ export const brokenLaws = (c: JobCase, history: HistoryResult, objects: StoredOb
   if (history.overtaken > 0 && without(...ofStores, "freeze", "rot"))
     problems.push(`C5a: ${history.overtaken} processes were overtaken while they lived`)
   if (history.copiesAlone > 0) problems.push(`C3, C9: ${history.copiesAlone} epochs have a copy and no primary`)
-  const primaries = tagsOf(objects, "job", "primary")
+  const numbers = new Set(objects.names(chainPrefix("job", "primary")).flatMap((name) => numberOfName(name) ?? []))
   // Numbers follow each other, and what was put stays, or a tombstone in its place (C5).
-  for (let number = 1; number < Math.max(...primaries.keys()); number++)
-    if (!primaries.has(number)) problems.push(`C5: nothing stands at number ${number}, and more numbers follow`)
+  for (let number = 1; number < Math.max(...numbers); number++)
+    if (!numbers.has(number)) problems.push(`C5: nothing stands at number ${number}, and more numbers follow`)
   if (without("freeze", "second")) {
     if (history.passedOver > 0) problems.push(`C6: ${history.passedOver} numbers were passed over without a void`)
     // Whoever goes on mends what it finds; one that only stands by does not.
-    const copies = tagsOf(objects, "job", "copy")
-    for (const [number, primary] of without(...ofStores) ? primaries : []) {
+    const mayRot = without(...ofStores) && !without("rot", "power loss")
+    const copies = mayRot ? tagsOf(objects, "job", "copy") : new Map<number, string>()
+    for (const [number, primary] of mayRot ? tagsOf(objects, "job", "primary") : []) {
       const tags = [primary, copies.get(number)]
       if (tags.includes("manifest") && tags.includes("damaged"))
         problems.push(`C6: one copy of manifest ${number} is still damaged`)

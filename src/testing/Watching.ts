@@ -34,6 +34,8 @@ export class Watching {
   readonly #query: string
   readonly #prefix: string
   #newest = 0
+  /** Rows that the newest epoch had read. */
+  #newestRows = 0
   /** By source operator and partition: rows read and watermarks at the last epoch. */
   readonly #readers = new Map<string, { readonly rows: number; readonly watermarks: Record<string, number> }>()
 
@@ -51,10 +53,12 @@ export class Watching {
     const number = numberOfName(name) ?? 0
     const read = decodeChainBytes(bytes)
     if (read.tag !== "manifest" || number <= this.#newest) return
+    const { manifest } = read
+    const before = { number: this.#newest, rows: this.#newestRows }
     this.#newest = number
+    this.#newestRows = rowsOf(manifest)
     this.epochs++
     if (this.#objects.get(manifestName(this.#query, "primary", number)) === undefined) this.copiesAlone++
-    const { manifest } = read
     this.ledger(`epoch ${number}`, manifest.ledger)
     for (const { operator, partition, rows, watermarks } of manifest.readers) {
       const key = JSON.stringify([operator, partition])
@@ -67,7 +71,7 @@ export class Watching {
       }
       this.#readers.set(key, { rows, watermarks })
     }
-    if (manifest.ended !== "drained") this.#count(manifest)
+    if (manifest.ended !== "drained") this.#count(number, before)
   }
 
   /** A takeover has been put: what came before it is sound in one copy, or void (C6). */
@@ -82,13 +86,16 @@ export class Watching {
   }
 
   /** Rows since the manifest before it, which is that of a takeover after a restart. */
-  #count({ readers, number }: Manifest): void {
-    const name = this.#objects.names(this.#prefix).find((other) => numberOfName(other) === number - 1)
+  #count(number: number, epochBefore: { readonly number: number; readonly rows: number }): void {
+    const rows = epochBefore.number === number - 1 ? epochBefore.rows : this.#rowsAt(number - 1)
+    if (rows !== undefined) this.epochRows.push(this.#newestRows - rows)
+  }
+
+  #rowsAt(number: number): number | undefined {
+    const name = this.#objects.names(this.#prefix).find((other) => numberOfName(other) === number)
     const bytes = name === undefined ? undefined : this.#objects.get(name)
-    const before = bytes === undefined ? undefined : decodeChainBytes(bytes)
-    if (before?.tag !== "manifest") return
-    const rowsOf = (all: Manifest["readers"]): number => all.reduce((n, { rows }) => n + rows, 0)
-    this.epochRows.push(rowsOf(readers) - rowsOf(before.manifest.readers))
+    const read = bytes === undefined ? undefined : decodeChainBytes(bytes)
+    return read?.tag === "manifest" ? rowsOf(read.manifest) : undefined
   }
 
   /** Every equation of a ledger holds (L1-L4). */
@@ -111,3 +118,5 @@ export class Watching {
         this.found.push({ law: "queuesStayBounded", what: `the inbox of ${task} held ${peak} messages` })
   }
 }
+
+const rowsOf = ({ readers }: Manifest): number => readers.reduce((n, { rows }) => n + rows, 0)

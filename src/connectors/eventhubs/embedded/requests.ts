@@ -1,0 +1,122 @@
+/** Requests to `$cbs` and `$management`, and their replies. */
+import { Refusal } from "./conditions.ts"
+import { expire, type Hub, partitionOf } from "./Hub.ts"
+import type { Peer } from "./Peer.ts"
+import type { AmqpError, DecodedMessage, SenderLink, Session, Typed } from "./rhea.ts"
+import { verifyToken } from "./sas.ts"
+
+/** The link that a reply goes to: the one the request names, of its own session if several are so named. */
+const replyLink = ({ replyLinks }: Peer, session: Session, replyTo: unknown): SenderLink | undefined => {
+  const links = [...replyLinks].filter(([link]) => link.is_open())
+  const named = links.filter(([link, address]) => address === replyTo || link.name === replyTo)
+  const own = (all: typeof links): (typeof links)[number] | undefined => all.find(([link]) => link.session === session)
+  return (own(named) ?? named.at(0) ?? own(links))?.[0]
+}
+
+const reply = (
+  peer: Peer,
+  session: Session,
+  request: DecodedMessage,
+  status: number,
+  description: string,
+  more: { readonly body?: Typed; readonly condition?: string } = {}
+): void => {
+  const { wrap_int: int, wrap_symbol: symbol } = peer.rhea.types
+  replyLink(peer, session, request.reply_to)?.send({
+    correlation_id: request.message_id,
+    to: request.reply_to,
+    application_properties: {
+      "status-code": int(status),
+      "status-description": description,
+      ...(more.condition === undefined ? {} : { "error-condition": symbol(more.condition) })
+    },
+    body: more.body
+  })
+}
+
+const statusOf: { readonly [condition: string]: number } = {
+  "amqp:unauthorized-access": 401,
+  "amqp:not-found": 404,
+  "com.microsoft:argument-out-of-range": 400,
+  "com.microsoft:argument-error": 400,
+  "com.microsoft:server-busy": 503
+}
+
+const replyError = (peer: Peer, session: Session, request: DecodedMessage, error: AmqpError): void => {
+  const status = Object.hasOwn(statusOf, error.condition) ? statusOf[error.condition] : 500
+  reply(peer, session, request, status, error.description, { condition: error.condition })
+}
+
+/** Puts a token: from now on the connection may do what it allows. */
+export const putToken = (peer: Peer, session: Session, request: DecodedMessage): void => {
+  const { namespace, grants } = peer
+  namespace.counts.tokens++
+  const injected = namespace.faults.take("put token")
+  if (injected !== undefined) return replyError(peer, session, request, injected)
+  const { keys } = namespace.settings
+  const grant = keys.size === 0 ? undefined : verifyToken(keys, request.body, namespace.now())
+  if (typeof grant === "string")
+    return replyError(peer, session, request, { condition: "amqp:unauthorized-access", description: grant })
+  if (grant !== undefined) grants.add(grant)
+  reply(peer, session, request, 202, "Accepted")
+}
+
+const hubFacts = ({ rhea: { types } }: Peer, hub: Hub, type: unknown): Typed =>
+  types.wrap_map({
+    name: hub.name,
+    type,
+    created_at: types.wrap_timestamp(hub.createdMs),
+    partition_count: types.wrap_int(hub.partitions.length),
+    partition_ids: types.wrap_array(
+      hub.partitions.map(({ log }) => log.id),
+      0xa1
+    ),
+    georeplication_factor: types.wrap_int(1)
+  })
+
+const partitionFacts = (peer: Peer, hub: Hub, id: string, type: unknown): Typed | undefined => {
+  const partition = partitionOf(hub, id)
+  if (partition === undefined) return undefined
+  const { types } = peer.rhea
+  const { namespace } = peer
+  expire(partition, hub.retention, namespace.now())
+  const { log } = partition
+  const isEmpty = log.firstSequence === log.endSequence
+  const last = log.endSequence - 1
+  return types.wrap_map({
+    name: hub.name,
+    type,
+    partition: id,
+    begin_sequence_number: types.wrap_long(log.firstSequence),
+    last_enqueued_sequence_number: types.wrap_long(last),
+    last_enqueued_offset:
+      last < 0 ? "-1" : namespace.settings.offsets.write(last, isEmpty ? log.lastOffset : log.offsetOf(last)),
+    last_enqueued_time_utc: types.wrap_timestamp(log.lastEnqueuedMs),
+    is_partition_empty: isEmpty,
+    begin_sequence_number_epoch: types.wrap_int(-1),
+    last_enqueued_sequence_number_epoch: types.wrap_int(-1)
+  })
+}
+
+/** Tells what a hub or a partition holds. */
+export const manage = async (peer: Peer, session: Session, request: DecodedMessage): Promise<void> => {
+  const { namespace, grants } = peer
+  namespace.counts.managementRequests++
+  const { operation, type, name, partition } = request.application_properties ?? {}
+  const refused = (error: AmqpError): void => replyError(peer, session, request, error)
+  const injected = namespace.faults.take("management")
+  if (injected !== undefined) return refused(injected)
+  const entity = `${String(name)}/$management`
+  if (!grants.allows(["Manage", "Listen", "Send"], entity, namespace.now()))
+    return refused(Refusal.unauthorized("Listen", entity))
+  if (operation !== "READ") return refused(Refusal.argument(`The operation '${String(operation)}' is not supported.`))
+  const hub = await namespace.hubFor(String(name))
+  if (hub === undefined) return refused(Refusal.notFound(String(name)))
+  if (type === "com.microsoft:eventhub")
+    return reply(peer, session, request, 200, "OK", { body: hubFacts(peer, hub, type) })
+  if (type !== "com.microsoft:partition")
+    return refused(Refusal.argument(`There is no type '${String(type)}' to read.`))
+  const facts = partitionFacts(peer, hub, String(partition), type)
+  if (facts === undefined) return refused(Refusal.noPartition(hub.partitions.length))
+  reply(peer, session, request, 200, "OK", { body: facts })
+}

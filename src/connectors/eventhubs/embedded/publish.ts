@@ -76,7 +76,7 @@ export const publish = (
   publisher: Publisher,
   bytes: Buffer,
   format: number | null | undefined,
-  done: (error?: AmqpError) => void
+  settle: (error?: AmqpError) => void
 ): void => {
   const { counts, now } = namespace
   counts.sends++
@@ -84,9 +84,9 @@ export const publish = (
   const verdict = refusal ?? judged(publisher)
   if (typeof verdict === "object") {
     counts.refusedSends++
-    return done(verdict)
+    return settle(verdict)
   }
-  if (verdict === "repeated" || scan.count === 0) return done()
+  if (verdict === "repeated" || scan.count === 0) return settle()
   const partition = dealt(publisher)
   const { log, store } = partition
   const key = hasKey(scan) ? bytes.subarray(scan.keyFrom, scan.keyTo) : undefined
@@ -98,11 +98,11 @@ export const publish = (
     log.confirm(end)
     expire(partition, publisher.hub.retention, now())
     wake(partition)
-    done()
+    settle()
   }
   if (store === undefined) return settled()
   store.keep(stretches).then(settled, (error: Error) => {
     counts.refusedSends++
-    done(Refusal.internal(`The event could not be stored: ${error.message}`))
+    settle(Refusal.internal(`The event could not be stored: ${error.message}`))
   })
 }

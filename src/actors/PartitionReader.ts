@@ -100,6 +100,7 @@ export class PartitionReader {
     // A source that cannot go back goes on where it stands.
     const from = source.features.replayable ? Option.fromUndefinedOr(this.status.position) : Option.none()
     const cursor = yield* Scope.provide(source.open(partition, from), this.#opened)
+    this.status.position ??= cursor.start
     if (this.#o.onlyAvailable !== undefined && source.features.endPosition)
       this.#available = Option.getOrUndefined(yield* cursor.end)
     this.#time.start(this.#clock)

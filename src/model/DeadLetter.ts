@@ -16,6 +16,7 @@ export type DeadReason =
   | "aggregate-input" // not a finite number where an aggregate needs one
   | "user-code" // user code failed on it, and the user asked for dead letters
   | "future-dated" // quarantined by the clock guard (rule T8)
+  | "expired" // its broker's retention took it before it was read
   | "sink" // the sink refused it
 
 /** What a source hands out for input it cannot decode. */

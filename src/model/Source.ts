@@ -66,6 +66,8 @@ export interface PartitionCursor<out A, out Meta = unknown, out E = never> {
    * `Cause.Done` at the end of a bounded partition. Interrupting it loses nothing.
    */
   readonly pull: (demand: Demand) => Effect.Effect<SourceChunk<A, Meta>, E | Cause.Done>
+  /** Where it begins when it was opened without a position, if that is known: so that `latest` stays what it was. */
+  readonly start?: Position | undefined
   /** The position after the last row that exists now; none when the source cannot know. */
   readonly end: Effect.Effect<Option.Option<Position>, E>
 }

@@ -1,0 +1,126 @@
+/** How a hub is reached: a connection string, or a namespace with a credential of Microsoft Entra ID. */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type { OptionProblem } from "../../model/Errors.ts"
+
+/** What gives tokens, such as those of `@azure/identity`. */
+export interface TokenCredential {
+  readonly getToken: (scopes: string | Array<string>, options?: object) => Promise<unknown>
+}
+
+/** The options that say how a hub is reached. */
+export interface ConnectionOptions {
+  /** With or without `EntityPath`. Default the variable `EVENTHUB_CONNECTION_STRING`, unless `namespace` is given. */
+  readonly connection?: Redacted.Redacted | Config.Config<Redacted.Redacted>
+  /** Instead of a connection string: `my-namespace.servicebus.windows.net`. */
+  readonly namespace?: string
+  /** With `namespace`; default that of the environment: a managed identity, or who is logged in. */
+  readonly credential?: TokenCredential
+  /** The hub; may be left out where the connection string has an `EntityPath`. */
+  readonly hub?: string
+}
+
+/** A hub and how it is reached, checked. */
+export interface EventHubConnection {
+  readonly hub: string
+  /** For people: `sb://my-namespace.servicebus.windows.net`. No secret. */
+  readonly endpoint: string
+  readonly by:
+    | { readonly tag: "string"; readonly text: Redacted.Redacted }
+    | { readonly tag: "credential"; readonly namespace: string; readonly credential: TokenCredential | undefined }
+  /** The embedded service, or Microsoft's emulator. */
+  readonly isLocal: boolean
+  readonly operationTimeoutMs: number
+}
+
+/** What a connection string says; its parts by lower-case names. */
+const partsOf = (text: string): ReadonlyMap<string, string> =>
+  new Map(
+    text
+      .split(";")
+      .filter((part) => part.includes("="))
+      .map((part) => {
+        const at = part.indexOf("=")
+        return [part.slice(0, at).trim().toLowerCase(), part.slice(at + 1).trim()]
+      })
+  )
+
+/** What is wrong with a connection string, without any of its values. */
+const faultOf = (parts: ReadonlyMap<string, string>): string | undefined => {
+  if (parts.has("hostname"))
+    return "it is one of IoT Hub itself: take its Event Hub-compatible endpoint (Built-in endpoints), which begins with Endpoint=sb://"
+  if (!/^(sb|amqps?):\/\/[^/\s]+\/?$/i.test(parts.get("endpoint") ?? "")) return "Endpoint=sb://... is missing"
+  if (parts.has("sharedaccesssignature")) return undefined
+  if ((parts.get("sharedaccesskeyname") ?? "") === "") return "SharedAccessKeyName=... is missing"
+  return (parts.get("sharedaccesskey") ?? "") === "" ? "SharedAccessKey=... is missing" : undefined
+}
+
+/** The hub of a connection string, or what is wrong. No value of it but names is given back. */
+export const readConnectionString = (
+  text: Redacted.Redacted,
+  hub: string | undefined
+): { readonly hub: string; readonly endpoint: string; readonly isLocal: boolean } | { readonly fault: string } => {
+  const parts = partsOf(Redacted.value(text))
+  const fault = faultOf(parts)
+  if (fault !== undefined) return { fault: `the connection string is not whole: ${fault}` }
+  const entity = parts.get("entitypath")
+  const name = hub ?? entity
+  if (name === undefined || name === "")
+    return { fault: "no hub is named: give hub, or a connection string with EntityPath=..." }
+  if (hub !== undefined && entity !== undefined && hub.toLowerCase() !== entity.toLowerCase())
+    return { fault: `the connection string is of the hub ${entity}, and hub says ${hub}: name one` }
+  const endpoint = (parts.get("endpoint") ?? "").replace(/\/$/, "")
+  return { hub: name, endpoint, isLocal: parts.get("usedevelopmentemulator")?.toLowerCase() === "true" }
+}
+
+/** What can be checked of the options before anything is connected. */
+export const checkConnection = (
+  prefix: string,
+  { connection, namespace, hub }: ConnectionOptions,
+  problems: Array<OptionProblem>
+): void => {
+  if (namespace !== undefined && connection !== undefined)
+    problems.push({ option: `${prefix}.namespace`, value: namespace, fix: "give namespace or connection, not both" })
+  if (namespace !== undefined && !/^[a-z0-9][a-z0-9.-]*\.[a-z]+$/i.test(namespace))
+    problems.push({
+      option: `${prefix}.namespace`,
+      value: namespace,
+      fix: "must be like my-namespace.servicebus.windows.net"
+    })
+  if (hub !== undefined && (typeof hub !== "string" || !/^[\w.-]{1,256}$/.test(hub)))
+    problems.push({ option: `${prefix}.hub`, value: String(hub), fix: "must be the name of an event hub" })
+  if (namespace !== undefined && hub === undefined)
+    problems.push({ option: `${prefix}.hub`, value: "undefined", fix: "must be named, beside a namespace" })
+  if (connection !== undefined && Redacted.isRedacted(connection)) {
+    const read = readConnectionString(connection as Redacted.Redacted, hub)
+    if ("fault" in read) problems.push({ option: `${prefix}.connection`, value: "<redacted>", fix: read.fault })
+  }
+}
+
+/** Reads the options and the configuration; fails with a sentence that says what to do. */
+export const resolveConnection = (
+  { connection, namespace, credential, hub }: ConnectionOptions,
+  operationTimeoutMs: number
+): Effect.Effect<EventHubConnection, string> =>
+  Effect.gen(function* () {
+    if (namespace !== undefined) {
+      return {
+        hub: hub ?? "",
+        endpoint: `sb://${namespace}`,
+        by: { tag: "credential", namespace, credential },
+        isLocal: false,
+        operationTimeoutMs
+      }
+    }
+    const given = connection ?? Config.Redacted("EVENTHUB_CONNECTION_STRING")
+    const text = Redacted.isRedacted(given)
+      ? (given as Redacted.Redacted)
+      : yield* Effect.mapError(
+          given as Config.Config<Redacted.Redacted>,
+          (error) => `the connection string cannot be read: ${error.message}: set the variable, or give connection`
+        )
+    const read = readConnectionString(text, hub)
+    if ("fault" in read) return yield* Effect.fail(read.fault)
+    return { ...read, by: { tag: "string", text }, operationTimeoutMs }
+  })

@@ -1,0 +1,284 @@
+/**
+ * Reads one partition of a hub, from a place on, whatever becomes of the connection.
+ *
+ * A receiver that failed is closed, and another one opened behind the last event that was handed out; what the service
+ * gives again is dropped by its sequence number. Where retention took events that were not read, the query stops, or, with
+ * `failOnDataLoss: false`, goes on, and one dead row says which are gone.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import type { DecodedMessages } from "../../formats/Format.ts"
+import type { DeadRow } from "../../model/DeadLetter.ts"
+import { SourceError } from "../../model/Errors.ts"
+import { Limits } from "../../model/Limits.ts"
+import { position, type Position } from "../../model/Position.ts"
+import type { Demand, PartitionCursor, SourceChunk } from "../../model/Source.ts"
+import type { ClientError, EventHubsClient, PartitionInfo, ReceivedEvent, Receiver } from "./EventHubsClient.ts"
+import { isBrief, type ReadingAt, sourceError } from "./faults.ts"
+import { type Place, positionAfter } from "./place.ts"
+import type { StartPosition } from "./StartPosition.ts"
+
+/** What is known of an event beside its body; the columns of Spark's connector. */
+export interface EventHubMeta {
+  readonly partitionId: string
+  readonly partitionKey: string | undefined
+  /** Opaque: neither a number nor comparable. */
+  readonly offset: string
+  readonly sequenceNumber: number
+  /** When the service took the event. */
+  readonly enqueuedTime: Date
+  readonly properties: { readonly [name: string]: unknown }
+  readonly systemProperties: { readonly [name: string]: unknown }
+}
+
+/** Makes rows of bodies. */
+export type Decode<A> = (events: ReadonlyArray<ReceivedEvent>, place: (i: number) => string) => DecodedMessages<A>
+
+/** How a partition is read. */
+export interface HubReading<A> extends ReadingAt {
+  readonly client: EventHubsClient
+  readonly partition: string
+  readonly decode: Decode<A>
+  readonly prefetchEvents: number
+  readonly failOnDataLoss: boolean
+  /** Where to begin, as long as nothing was read and no place is known. */
+  readonly start: StartPosition
+}
+
+/** Times that a receiver is opened again before the supervisor is told. */
+const reopensMax = 8
+const pauseMinMs = 100
+const pauseMaxMs = 5_000
+/** The end of a partition is asked for at most so often: the service allows 50 such calls a second. */
+const endFreshMs = 1_000
+/** What `end` says while the hub does not answer: no place that a reader can stand at, so that nobody is idle for it. */
+const unknownEnd = position("unknown")
+
+/** Events that retention took before they were read. */
+interface Gap {
+  readonly from: number
+  readonly to: number
+}
+
+class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
+  readonly #o: HubReading<A>
+  readonly #scope: Scope.Scope
+  #place: Place | undefined
+  #gap: Gap | undefined
+  /** Below it, no event is missing. */
+  #wholeBelow = -1
+  #receiver: { readonly of: Receiver; readonly scope: Scope.Closeable } | undefined
+  #reopens = 0
+  #end: { readonly position: Position; readonly atMs: number } | undefined
+
+  constructor(o: HubReading<A>, scope: Scope.Scope, place: Place | undefined, gap: Gap | undefined) {
+    this.#o = o
+    this.#scope = scope
+    this.#place = place
+    this.#gap = gap
+  }
+
+  get start(): Position | undefined {
+    return this.#place === undefined ? undefined : positionAfter(this.#place)
+  }
+
+  readonly pull = (demand: Demand): Effect.Effect<SourceChunk<A, EventHubMeta>, SourceError> =>
+    Effect.andThen(
+      this.#ready,
+      Effect.sync(() => this.#take(demand))
+    )
+
+  readonly end: Effect.Effect<Option.Option<Position>> = Effect.gen({ self: this }, function* () {
+    const now = yield* Clock.currentTimeMillis
+    const known = this.#end
+    if (known !== undefined && Math.abs(now - known.atMs) < endFreshMs) return Option.some(known.position)
+    const info = yield* Effect.option(this.#o.client.info(this.#o.partition))
+    const end = Option.isNone(info) ? unknownEnd : endOf(info.value)
+    this.#end = { position: end, atMs: now }
+    return Option.some(end)
+  })
+
+  /** Until an event waits that was not handed out before, and what came before it is known not to be missing. */
+  readonly #ready: Effect.Effect<void, SourceError> = Effect.suspend(() => {
+    const open = this.#receiver
+    if (open === undefined) return Effect.andThen(this.#open, this.#ready)
+    const { waiting, take } = open.of
+    const after = this.#place?.after ?? -1
+    const news = waiting().findIndex(({ sequenceNumber }) => sequenceNumber > after)
+    if (news > 0) take(news)
+    if (news < 0) {
+      take(waiting().length)
+      return Effect.matchEffect(open.of.ready, {
+        onFailure: (error) => Effect.andThen(this.#failed(error), this.#ready),
+        onSuccess: () => this.#ready
+      })
+    }
+    const first = waiting()[0].sequenceNumber
+    if (this.#place === undefined || first === after + 1 || first <= this.#wholeBelow) return Effect.void
+    return this.#jumped(after + 1, first)
+  })
+
+  /** Sequence numbers jump: retention took the events between, or the hub never had any (it was compacted). */
+  #jumped(from: number, to: number): Effect.Effect<void, SourceError> {
+    const { client, partition } = this.#o
+    return Effect.matchEffect(client.info(partition), {
+      onFailure: (error) => Effect.andThen(this.#failed(error), this.#ready),
+      onSuccess: ({ beginSequenceNumber }) => {
+        this.#wholeBelow = to
+        const lost = Math.min(beginSequenceNumber, to) - from
+        return lost > 0 ? this.#lost({ from, to: from + lost - 1 }) : Effect.void
+      }
+    })
+  }
+
+  #lost(gap: Gap): Effect.Effect<void, SourceError> {
+    if (this.#o.failOnDataLoss) return Effect.fail(dataLoss(this.#o, gap))
+    this.#gap = gap
+    return Effect.void
+  }
+
+  readonly #open = Effect.suspend((): Effect.Effect<void, SourceError> => {
+    const { client, partition, consumerGroup, ownerLevel, prefetchEvents } = this.#o
+    return Effect.uninterruptible(
+      Effect.gen({ self: this }, function* () {
+        const scope = yield* Scope.fork(this.#scope)
+        const options = { partition, consumerGroup, ownerLevel, prefetchEvents, from: this.#from() }
+        const opened = yield* Effect.exit(Scope.provide(client.receive(options), scope))
+        if (Exit.isSuccess(opened)) {
+          this.#receiver = { of: opened.value, scope }
+          return Effect.void
+        }
+        yield* Scope.close(scope, Exit.void)
+        return Effect.failCause(opened.cause)
+      })
+    ).pipe(
+      Effect.flatten,
+      Effect.catch((error: ClientError) => this.#failed(error))
+    )
+  })
+
+  #from(): StartPosition {
+    const place = this.#place
+    if (place === undefined) return this.#o.start
+    if (place.after < 0) return { at: "earliest" }
+    return place.offset === undefined
+      ? { sequenceNumber: place.after, inclusive: false }
+      : { offset: place.offset, inclusive: false }
+  }
+
+  /** The receiver is closed at once; a passing fault is waited for, any other one is the query's. */
+  #failed(error: ClientError): Effect.Effect<void, SourceError> {
+    return Effect.gen({ self: this }, function* () {
+      const failed = this.#receiver
+      this.#receiver = undefined
+      if (failed !== undefined) yield* Scope.close(failed.scope, Exit.void)
+      const { partition } = this.#o
+      if (!isBrief(error) || ++this.#reopens > reopensMax)
+        return yield* Effect.fail(sourceError(this.#o, error, partition, this.start))
+      yield* Effect.sleep(Math.min(pauseMaxMs, pauseMinMs * 2 ** (this.#reopens - 1)))
+    })
+  }
+
+  /** At least one event; up to where numbers jump. */
+  #take({ rows, bytes }: Demand): SourceChunk<A, EventHubMeta> {
+    const { partition, decode } = this.#o
+    const { waiting, take } = (this.#receiver as { readonly of: Receiver }).of
+    const all = waiting()
+    const max = Math.min(all.length, Math.max(1, Math.min(rows, Limits.chunkRowsMax)))
+    let n = 0
+    let size = 0
+    while (n < max && (n === 0 || (size < bytes && all[n].sequenceNumber === all[n - 1].sequenceNumber + 1)))
+      size += all[n++].body.length
+    const events = all.slice(0, n)
+    take(n)
+    this.#reopens = 0
+    const last = events[n - 1]
+    this.#place = { after: last.sequenceNumber, offset: last.offset }
+    const where = (i: number): string => `sequence number ${events[i].sequenceNumber}`
+    const { rows: decoded, bodies, dead } = decode(events, where)
+    const gap = this.#gap === undefined ? [] : [gapRow(this.#gap)]
+    this.#gap = undefined
+    const lost = [...gap, ...dead]
+    return {
+      length: decoded.length,
+      rows: decoded,
+      meta: (i) => metaOf(events[bodies[i]], partition),
+      place: (i) => where(bodies[i]),
+      appendTimes: Float64Array.from(bodies, (i) => events[i].enqueuedMs),
+      ...(lost.length === 0 ? {} : { dead: lost }),
+      next: positionAfter(this.#place),
+      bytes: size
+    }
+  }
+}
+
+const metaOf = (e: ReceivedEvent, partitionId: string): EventHubMeta => ({
+  partitionId,
+  partitionKey: e.partitionKey,
+  offset: e.offset,
+  sequenceNumber: e.sequenceNumber,
+  enqueuedTime: new Date(e.enqueuedMs),
+  properties: e.properties,
+  systemProperties: e.systemProperties
+})
+
+const endOf = ({ lastSequenceNumber, lastOffset }: PartitionInfo): Position =>
+  positionAfter({ after: lastSequenceNumber, offset: lastOffset })
+
+const gapText = ({ from, to }: Gap): string =>
+  from === to ? `the event ${from} is` : `the ${to - from + 1} events ${from} to ${to} are`
+
+const gapRow = (gap: Gap): DeadRow => ({
+  before: 0,
+  reason: "expired",
+  detail: `${gapText(gap)} gone: retention took them before they were read`,
+  place: `sequence number ${gap.from}`,
+  bytes: new Uint8Array(0),
+  truncated: false
+})
+
+const dataLoss = (o: HubReading<unknown>, gap: Gap): SourceError =>
+  new SourceError({
+    connector: o.connector,
+    partition: o.partition,
+    position: String(gap.from),
+    retryable: false,
+    message: `${o.connector}, partition ${o.partition}: ${gapText(gap)} gone: retention took them before they were read: set failOnDataLoss: false to go on without them`
+  })
+
+/** The place where reading begins when no checkpoint says so; undefined: only the first event will tell. */
+const placeAt = (start: StartPosition, info: PartitionInfo): Place | undefined => {
+  const behind = (after: number): Place => ({
+    after,
+    offset: after === info.lastSequenceNumber && after >= 0 ? info.lastOffset : undefined
+  })
+  if ("at" in start) return behind(start.at === "latest" ? info.lastSequenceNumber : info.beginSequenceNumber - 1)
+  if ("sequenceNumber" in start)
+    return behind(Math.max(start.sequenceNumber - (start.inclusive === true ? 1 : 0), info.beginSequenceNumber - 1))
+  return undefined
+}
+
+/** Opens a partition at a stored place, or where the options say. */
+export const openHubCursor = <A>(
+  o: HubReading<A>,
+  stored: Place | undefined
+): Effect.Effect<PartitionCursor<A, EventHubMeta, SourceError>, SourceError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const info = yield* Effect.mapError(o.client.info(o.partition), (error) => sourceError(o, error, o.partition))
+    if (stored === undefined) return new HubCursor(o, scope, placeAt(o.start, info), undefined)
+    if (stored.after > info.lastSequenceNumber) {
+      const message = `${o.connector}, partition ${o.partition}: the checkpoint is behind event ${stored.after}, and the last one there is ${info.lastSequenceNumber}: the hub was made anew: start from the beginning with a new checkpoint`
+      return yield* Effect.fail(
+        new SourceError({ connector: o.connector, partition: o.partition, retryable: false, message })
+      )
+    }
+    const lost = info.beginSequenceNumber - (stored.after + 1)
+    if (lost <= 0) return new HubCursor(o, scope, stored, undefined)
+    const gap = { from: stored.after + 1, to: info.beginSequenceNumber - 1 }
+    if (o.failOnDataLoss) return yield* Effect.fail(dataLoss(o, gap))
+    return new HubCursor(o, scope, { after: gap.to, offset: undefined }, gap)
+  })

@@ -1,0 +1,28 @@
+/** Where a reader of a partition stands, as text in a checkpoint: behind which event. Pure. */
+import { position, type Position } from "../../model/Position.ts"
+
+/** Behind an event; `offset` is unknown where no event was read yet. */
+export interface Place {
+  /** Of the event that was read last; -1: none was, from the very first on. */
+  readonly after: number
+  readonly offset: string | undefined
+}
+
+/** As a position; equal places give equal texts. */
+export const positionAfter = ({ after, offset }: Place): Position =>
+  position(
+    offset === undefined || after < 0 ? `{"after":${after}}` : `{"after":${after},"offset":${JSON.stringify(offset)}}`
+  )
+
+/** Reads what {@link positionAfter} wrote; undefined when it is something else. */
+export const placeOf = (stored: string): Place | undefined => {
+  try {
+    const value = JSON.parse(stored) as { readonly after?: unknown; readonly offset?: unknown } | null
+    const after = value?.after
+    const offset = value?.offset
+    if (typeof after !== "number" || !Number.isSafeInteger(after) || after < -1) return undefined
+    return offset === undefined || typeof offset === "string" ? { after, offset } : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,136 @@
+/** A hub by Azure's SDK, `@azure/event-hubs`. An edge: connects over the network, with timers of the SDK's own. */
+import { EventHubConsumerClient, EventHubProducerClient } from "@azure/event-hubs"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import type { EventHubConnection, TokenCredential } from "./connection.ts"
+import {
+  ClientError,
+  type EventHubsClient,
+  type OutgoingBatch,
+  type OutgoingEvent,
+  type ReceiveOptions
+} from "./EventHubsClient.ts"
+import type { Consumer, Producer, SdkBatch, SdkOutgoing } from "./sdk.ts"
+import { clientError } from "./sdkErrors.ts"
+import { subscribe } from "./subscription.ts"
+
+/** Within one request; what comes after it is the supervisor's. */
+const retriesMax = 2
+
+const environmentCredential: Effect.Effect<TokenCredential, ClientError> = Effect.map(
+  Effect.tryPromise({
+    try: () => import("@azure/identity"),
+    catch: (cause) =>
+      new ClientError({
+        fault: "refused",
+        message:
+          "the package @azure/identity cannot be loaded: install it (npm i @azure/identity), or give a credential",
+        cause
+      })
+  }),
+  ({ DefaultAzureCredential }) => new DefaultAzureCredential() as TokenCredential
+)
+
+const promised = <A>(run: () => Promise<A>): Effect.Effect<A, ClientError> =>
+  Effect.tryPromise({ try: run, catch: clientError })
+
+const outgoing = ({ body, messageId, contentType, properties }: OutgoingEvent): SdkOutgoing => ({
+  // A Buffer goes out as it is; any other body as JSON.
+  body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
+  ...(messageId === undefined ? {} : { messageId }),
+  ...(contentType === undefined ? {} : { contentType }),
+  ...(properties === undefined ? {} : { properties: { ...properties } })
+})
+
+const sendAll = async (
+  producer: Producer,
+  { partition, partitionKey, events }: OutgoingBatch
+): Promise<ReadonlyArray<number>> => {
+  const to = partition === undefined ? (partitionKey === undefined ? {} : { partitionKey }) : { partitionId: partition }
+  const tooLarge: Array<number> = []
+  let batch: SdkBatch | undefined
+  for (let i = 0; i < events.length; i++) {
+    const event = outgoing(events[i])
+    batch ??= await producer.createBatch(to)
+    if (batch.tryAdd(event)) continue
+    if (batch.count > 0) {
+      await producer.sendBatch(batch)
+      batch = await producer.createBatch(to)
+      if (batch.tryAdd(event)) continue
+    }
+    tooLarge.push(i)
+  }
+  if (batch !== undefined && batch.count > 0) await producer.sendBatch(batch)
+  return tooLarge
+}
+
+/** Connects; nothing goes over the network before the first request. */
+export const connectBySdk = (
+  connection: EventHubConnection
+): Effect.Effect<EventHubsClient, ClientError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { by, hub, operationTimeoutMs } = connection
+    const credential = by.tag === "credential" ? (by.credential ?? (yield* environmentCredential)) : undefined
+    const scope = yield* Effect.scope
+    const options = { retryOptions: { timeoutInMs: operationTimeoutMs, maxRetries: retriesMax, retryDelayInMs: 500 } }
+    const make = <A>(
+      byString: (text: string) => A,
+      byCredential: (namespace: string, credential: TokenCredential) => A
+    ): Effect.Effect<A, ClientError> =>
+      Effect.try({
+        try: () =>
+          by.tag === "string"
+            ? byString(Redacted.value(by.text))
+            : byCredential(by.namespace, credential as TokenCredential),
+        catch: clientError
+      })
+    const closing = <A extends { readonly close: () => Promise<void> }>(client: Effect.Effect<A, ClientError>) =>
+      Effect.acquireRelease(client, (c) => Effect.ignore(Effect.tryPromise(() => c.close())))
+    /** One client for each consumer group, and one for sending: each has a connection of its own. */
+    const consumers = new Map<string, Consumer>()
+    const consumerOf = (group: string): Effect.Effect<Consumer, ClientError> =>
+      Effect.suspend(() => {
+        const there = consumers.get(group)
+        if (there !== undefined) return Effect.succeed(there)
+        const made = make(
+          (text) => new EventHubConsumerClient(group, text, hub, options),
+          (namespace, token) => new EventHubConsumerClient(group, namespace, hub, token as never, options)
+        )
+        return Effect.tap(Scope.provide(closing(made), scope), (client) =>
+          Effect.sync(() => consumers.set(group, client))
+        )
+      })
+    let producer: Producer | undefined
+    const producing: Effect.Effect<Producer, ClientError> = Effect.suspend(() => {
+      if (producer !== undefined) return Effect.succeed(producer)
+      const made = make(
+        (text) => new EventHubProducerClient(text, hub, options),
+        (namespace, token) => new EventHubProducerClient(namespace, hub, token as never, options)
+      )
+      return Effect.tap(Scope.provide(closing(made), scope), (client) =>
+        Effect.sync(() => {
+          producer = client
+        })
+      )
+    })
+    const asking = Effect.suspend((): Effect.Effect<Consumer | Producer, ClientError> => {
+      const [consumer] = consumers.values()
+      return consumer === undefined ? producing : Effect.succeed(consumer)
+    })
+    return {
+      partitionIds: Effect.flatMap(asking, (client) => promised(() => client.getPartitionIds())),
+      info: (partition) =>
+        Effect.map(
+          Effect.flatMap(asking, (client) => promised(() => client.getPartitionProperties(partition))),
+          (p) => ({
+            beginSequenceNumber: p.isEmpty ? p.lastEnqueuedSequenceNumber + 1 : p.beginningSequenceNumber,
+            lastSequenceNumber: p.lastEnqueuedSequenceNumber,
+            lastOffset: p.lastEnqueuedOffset
+          })
+        ),
+      receive: (receiving: ReceiveOptions) =>
+        Effect.flatMap(consumerOf(receiving.consumerGroup), (consumer) => subscribe(consumer, receiving)),
+      send: (batch) => Effect.flatMap(producing, (client) => promised(() => sendAll(client, batch)))
+    }
+  })

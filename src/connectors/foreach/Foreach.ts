@@ -8,6 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { DeadRow } from "../../model/DeadLetter.ts"
+import { epochCount } from "../../model/epochCount.ts"
 import { type OptionProblem, SinkError } from "../../model/Errors.ts"
 import { Limits } from "../../model/Limits.ts"
 import { functionOf } from "../../model/Options.ts"
@@ -88,24 +89,6 @@ export const sink = <A, E = never, R = never>(
         if (!committed.has(prepared)) committed.set(prepared)
       }),
     committed: (query, writer) => Effect.sync(() => committed.last(query, writer))
-  }
-}
-
-/** Counts rows by epoch: the same number again goes on with what it had (rule C9). */
-const epochCount = () => {
-  let open = 0
-  let last = { epoch: -1, rows: 0 }
-  return {
-    add: (rows: number): void => void (open += rows),
-    clear: (): void => {
-      open = 0
-      last = { epoch: -1, rows: 0 }
-    },
-    of: (epoch: number): number => {
-      last = { epoch, rows: (last.epoch === epoch ? last.rows : 0) + open }
-      open = 0
-      return last.rows
-    }
   }
 }
 

@@ -1,0 +1,239 @@
+/**
+ * Azure Event Hubs as a sink: one event a row, as JSON.
+ *
+ * At least once: events go out as rows come, and an epoch counts as written once the service took all of them; after a
+ * crash the last epoch may go out again. Each event of a result (a row with an identity: key and window) carries the same
+ * `messageId` each time, so that readers can tell. Order: rows of one key, or of one partition, keep theirs. A hub that
+ * asks for patience is waited for: that is backpressure, and no failure. What is too large for the hub, or cannot be said
+ * in JSON, is a dead letter.
+ */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { jsonLines } from "../../formats/encode.ts"
+import type { RowCodec } from "../../formats/RowSchema.ts"
+import type { DeadRow } from "../../model/DeadLetter.ts"
+import { epochCount } from "../../model/epochCount.ts"
+import { type OptionProblem, SinkError } from "../../model/Errors.ts"
+import { Limits } from "../../model/Limits.ts"
+import { durationMs, functionOf, optionsOf, show, text } from "../../model/Options.ts"
+import { makeProcessMarkers } from "../../model/ProcessMarkers.ts"
+import { fieldOf } from "../../model/RowChunk.ts"
+import type { Sink, SinkBatch, SinkFeatures, SinkWriter, WriterContext } from "../../model/Sink.ts"
+import { textOf } from "../../model/Text.ts"
+import { checkConnection, type ConnectionOptions, resolveConnection } from "./connection.ts"
+import type { ClientError, EventHubsClient, OutgoingBatch, OutgoingEvent } from "./EventHubsClient.ts"
+import { sharedClient } from "./sharedClient.ts"
+
+/** A field of a row by its name, or a function of the row. */
+export type OfRow<A> = (keyof A & string) | ((row: A) => unknown)
+
+/** Options of {@link sink}. */
+export interface EventHubSinkOptions<A> extends ConnectionOptions {
+  /** For errors and progress; default `event hub NAME`. */
+  readonly name?: string
+  /** How rows are written as JSON; default as they are. */
+  readonly schema?: RowCodec<A>
+  /** Rows with the same key come to the same partition, in order. Default: partitions in turn. */
+  readonly partitionKey?: OfRow<A>
+  /** The partition by its id; not beside `partitionKey`. */
+  readonly partition?: OfRow<A>
+  /** What readers tell events apart by; default the query, the writer and the row's identity, for rows that have one. */
+  readonly messageId?: OfRow<A>
+  /** A request that takes longer is tried again; default 10 seconds. */
+  readonly operationTimeout?: Duration.Input
+}
+
+const features: SinkFeatures = {
+  modes: ["append", "update"],
+  guarantee: "at-least-once",
+  multiWriter: true,
+  deletes: false
+}
+
+/** The service asks for about 4 seconds of patience; the first times it is asked sooner. */
+const busyPauseMinMs = 200
+const busyPauseMaxMs = 4_000
+/** Times that a send is tried again when the service does not answer, before the supervisor is told. */
+const triesMax = 4
+
+type Reader = (row: unknown) => string | undefined
+
+const readerOf = (option: string, of: OfRow<never> | undefined, problems: Array<OptionProblem>): Reader | undefined => {
+  if (of === undefined) return undefined
+  if (typeof of === "function") {
+    const f = functionOf(option, of as (row: unknown) => unknown, problems)
+    return (row) => said(f(row))
+  }
+  if (typeof of === "string" && of !== "") return (row) => said(fieldOf(row, of))
+  problems.push({ option, value: show(of), fix: "must be the name of a field, or a function of the row" })
+  return undefined
+}
+
+const said = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : textOf(value))
+
+const utf8 = new TextEncoder()
+
+interface Settings {
+  readonly name: string
+  readonly connect: Effect.Effect<EventHubsClient, SinkError, Scope.Scope>
+  readonly keyOf: Reader | undefined
+  readonly partitionOf: Reader | undefined
+  readonly idOf: Reader | undefined
+  readonly encode: Effect.Effect<() => (row: unknown) => string | { readonly detail: string }>
+}
+
+const refused = (before: number, detail: string, body: string): DeadRow => {
+  const bytes = utf8.encode(body)
+  return {
+    before,
+    reason: "sink",
+    detail,
+    place: `row ${before} of the batch`,
+    bytes: bytes.slice(0, Limits.deadLetterBytesMax),
+    truncated: bytes.length > Limits.deadLetterBytesMax
+  }
+}
+
+const sinkError = (name: string, error: ClientError): SinkError =>
+  new SinkError({
+    connector: name,
+    retryable: error.fault === "unavailable" || error.fault === "busy",
+    message: `${name}: ${error.message}${error.fault === "unauthorized" ? ": check the key, and that its policy has the right Send" : ""}`,
+    cause: error.cause ?? error
+  })
+
+/** Sends, as long as it takes a busy hub. */
+const sending = (
+  client: EventHubsClient,
+  batch: OutgoingBatch,
+  tries = 0
+): Effect.Effect<ReadonlyArray<number>, ClientError> =>
+  Effect.catchTag(client.send(batch), "EventHubsClientError", (error) => {
+    const isBusy = error.fault === "busy"
+    if (!isBusy && (error.fault !== "unavailable" || tries >= triesMax)) return Effect.fail(error)
+    const pauseMs = Math.min(busyPauseMaxMs, busyPauseMinMs * 2 ** tries)
+    return Effect.andThen(
+      Effect.sleep(pauseMs),
+      sending(client, batch, Math.min(tries + 1, isBusy ? triesMax : tries + 1))
+    )
+  })
+
+interface Outgoing {
+  readonly partition: string | undefined
+  readonly partitionKey: string | undefined
+  readonly events: Array<OutgoingEvent>
+  /** Parallel to the events: which rows of the batch they are. */
+  readonly rows: Array<number>
+}
+
+const writerOf = <A>(
+  { name, keyOf, partitionOf, idOf }: Settings,
+  { query, writer, queryId, identity }: WriterContext,
+  client: EventHubsClient,
+  encode: (row: unknown) => string | { readonly detail: string }
+): SinkWriter<A, SinkError> => {
+  const count = epochCount()
+  const ownId: Reader = (row) =>
+    identity.length === 0
+      ? undefined
+      : JSON.stringify([query, writer, ...identity.map((column) => said(fieldOf(row, column)))])
+  const messageIdOf = idOf ?? ownId
+  const grouped = (batch: SinkBatch<A>, dead: Array<DeadRow>): ReadonlyArray<Outgoing> => {
+    const groups = new Map<string, Outgoing>()
+    for (let i = 0; i < batch.rows.length; i++) {
+      const row: unknown = batch.rows[i]
+      const encoded = encode(row)
+      if (typeof encoded !== "string") {
+        dead.push(refused(i, encoded.detail, textOf(row)))
+        continue
+      }
+      const partition = partitionOf?.(row)
+      const partitionKey = partition === undefined ? keyOf?.(row) : undefined
+      const to = `${partition ?? ""}\0${partitionKey ?? ""}`
+      let group = groups.get(to)
+      if (group === undefined) groups.set(to, (group = { partition, partitionKey, events: [], rows: [] }))
+      // Without the line end that the encoding closes a row with.
+      const body = utf8.encode(encoded.slice(0, -1))
+      group.events.push({ body, messageId: messageIdOf(row), contentType: "application/json", properties: undefined })
+      group.rows.push(i)
+    }
+    return [...groups.values()]
+  }
+  return {
+    write: (batch) =>
+      Effect.gen(function* () {
+        const dead: Array<DeadRow> = []
+        let sent = 0
+        for (const { partition, partitionKey, events, rows } of grouped(batch, dead)) {
+          const tooLarge = yield* Effect.mapError(sending(client, { partition, partitionKey, events }), (error) =>
+            sinkError(name, error)
+          )
+          for (const i of tooLarge) {
+            const { body } = events[i]
+            const detail = `the event has ${body.length} bytes, more than the hub takes`
+            dead.push(refused(rows[i], detail, new TextDecoder().decode(body.subarray(0, Limits.deadLetterBytesMax))))
+          }
+          sent += events.length - tooLarge.length
+        }
+        count.add(sent)
+        return dead.toSorted((a, b) => a.before - b.before)
+      }),
+    prepare: (epoch) => Effect.sync(() => ({ query, writer, epoch, data: { queryId }, rows: count.of(epoch) }))
+  }
+}
+
+/**
+ * Writes to an event hub: `EventHubs.sink({ hub, partitionKey: "device" })`. Fails with a `SinkError`: retryable when the
+ * service or the network is away, final when a name, a key or a partition is wrong.
+ */
+export const sink = <A = unknown>(given: EventHubSinkOptions<A>): Sink<A, "append" | "update", SinkError> => {
+  const options = optionsOf(given)
+  const own = "EventHubs.sink"
+  const problems: Array<OptionProblem> = []
+  checkConnection(own, options, problems)
+  const { hub, partitionKey, partition, messageId, schema } = options
+  const name = text(`${own}.name`, options.name ?? (hub === undefined ? "event hub" : `event hub ${hub}`), problems)
+  if (partitionKey !== undefined && partition !== undefined)
+    problems.push({
+      option: `${own}.partition`,
+      value: show(partition),
+      fix: "give partition or partitionKey, not both"
+    })
+  const timeoutMs = durationMs(`${own}.operationTimeout`, options.operationTimeout ?? 10_000, problems, {
+    min: 100,
+    max: 3_600_000
+  })
+  const resolved = Effect.mapError(
+    resolveConnection(options, timeoutMs),
+    (message) => new SinkError({ connector: name, retryable: false, message: `${name}: ${message}` })
+  )
+  const settings: Settings = {
+    name,
+    connect: Effect.mapError(sharedClient<SinkError>(resolved), (error) =>
+      error instanceof SinkError ? error : sinkError(name, error)
+    ),
+    keyOf: readerOf(`${own}.partitionKey`, partitionKey as OfRow<never> | undefined, problems),
+    partitionOf: readerOf(`${own}.partition`, partition as OfRow<never> | undefined, problems),
+    idOf: readerOf(`${own}.messageId`, messageId as OfRow<never> | undefined, problems),
+    encode: jsonLines(schema as RowCodec<unknown> | undefined).load
+  }
+  const committed = makeProcessMarkers()
+  return {
+    name,
+    features,
+    problems,
+    writer: (context) =>
+      Effect.gen(function* () {
+        committed.begin(context)
+        const client = yield* settings.connect
+        const encode = yield* settings.encode
+        return writerOf<A>(settings, context, client, encode())
+      }),
+    commit: (prepared) =>
+      Effect.sync(() => {
+        if (!committed.has(prepared)) committed.set(prepared)
+      }),
+    committed: (query, writer) => Effect.sync(() => committed.last(query, writer))
+  }
+}

@@ -46,9 +46,11 @@ const ofService = (fault: BlobFault, location: BlobLocation, kind: Access["kind"
     case "InsufficientAccountPermissions":
     case "UnauthorizedBlobOverwrite":
       return notAllowed(kind, location)
-    case "AuthorizationFailure":
     case "AuthorizationSourceIPMismatch":
-      return `${account} refuses this machine: its firewall, or the SAS, names other networks; or ${notAllowed(kind, location)}`
+      return "the SAS is for other networks than that of this machine"
+    case "AuthorizationFailure":
+      // Of a firewall; Azurite says it of all that it does not accept.
+      return `${notAccepted(kind, account)}; or let this machine through the firewall of ${account}`
     case "AuthorizationProtocolMismatch":
       return "the SAS is for https only"
     case "BlobImmutableDueToPolicy":

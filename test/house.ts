@@ -117,7 +117,7 @@ export const usesOf = (module: Module): ReadonlySet<Use> => {
   const own = bound(module)
   const importOf = (source: unknown): void => {
     const name = isNode(source) ? source["value"] : undefined
-    if (typeof name === "string" && name.startsWith("node:")) uses.add(name as Use)
+    if (typeof name === "string" && /^(node:|@azure\/)/.test(name)) uses.add(name as Use)
   }
   const visit = (node: Node, above: Node, field: string): void => {
     const isType = node["importKind"] === "type" || node["exportKind"] === "type"

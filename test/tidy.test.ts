@@ -61,7 +61,8 @@ describe("edges: clocks, randomness, timers, processes and Node's modules stay i
     ["console.log(1)", "console"],
     ['import * as Fs from "node:fs"', "node:fs"],
     ['export { connect } from "node:net"', "node:net"],
-    ['const cp = await import("node:child_process")', "node:child_process"]
+    ['const cp = await import("node:child_process")', "node:child_process"],
+    ['const sdk = await import("@azure/storage-blob")', "@azure/storage-blob"]
   ])("finds %s", (text, use) => {
     expect([...usesOf(planted(text))]).toEqual([use])
   })
@@ -75,7 +76,8 @@ describe("edges: clocks, randomness, timers, processes and Node's modules stay i
     "const x = { process: 1, performance: 2 }",
     "interface A { readonly process: string }",
     "export const process = (f: () => void) => f()\nprocess(() => undefined)",
-    'import type { Readable } from "node:stream"'
+    'import type { Readable } from "node:stream"',
+    'import type { ContainerClient } from "@azure/storage-blob"'
   ])("lets %s be", (text) => {
     expect([...usesOf(planted(text))]).toEqual([])
   })

@@ -57,6 +57,8 @@ export const Limits = {
   asapCheckMs: 10,
   /** Pace of epochs that are kept in files, or written to them (rule A5). */
   filesEpochIntervalMs: 1_000,
+  /** Pace of epochs that are kept in Azure Blob storage, where each request costs (rules A5, C5b). */
+  blobEpochIntervalMs: 5_000,
   /** Epochs of a query that stay readable in its checkpoint, for `tidemark state --at`. */
   checkpointsRetained: 3,
   /** A checkpoint that takes longer is given up (rule C9). */
@@ -72,6 +74,22 @@ export const Limits = {
   checkpointFailuresMax: 10,
   /** How often the owner of a query renews its heartbeat (rule C5a). */
   heartbeatMs: 1_000,
+  /** The same in Azure Blob storage. */
+  blobHeartbeatMs: 5_000,
+  /** Times that one request to Blob storage is made, the first one included, before its failure counts. */
+  blobTriesMax: 4,
+  /** Pause before the second try, doubled before each that follows, and its bound; half of it is chance. */
+  blobRetryMinMs: 200,
+  blobRetryMaxMs: 5_000,
+  /** How long one try may take, and how fast, beyond that, large bytes have to come or go. */
+  blobTryTimeoutMs: 30_000,
+  blobBytesPerSecondMin: 256 << 10,
+  /** Bytes of one object in Blob storage: what the service takes in one request (5,000 MiB). */
+  blobBytesMax: 5_000 * (1 << 20),
+  /** Names that one request for a listing may give: the service's own bound. */
+  blobPageNamesMax: 5_000,
+  /** Partitions whose positions are published at a time. */
+  blobPublishersMax: 8,
   /** Heartbeat intervals without a sign of life after which an owner is taken for dead (rule C5a). */
   heartbeatsMissed: 3,
   /** Epochs whose facts a query remembers, for its recent progress. */

@@ -5,7 +5,6 @@
  * gives again is dropped by its sequence number. Where retention took events that were not read, the query stops, or, with
  * `failOnDataLoss: false`, goes on, and one dead row says which are gone.
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -52,8 +51,6 @@ export interface HubReading<A> extends ReadingAt {
 const reopensMax = 8
 const pauseMinMs = 100
 const pauseMaxMs = 5_000
-/** The end of a partition is asked for at most so often: the service allows 50 such calls a second. */
-const endFreshMs = 1_000
 /** What `end` says while the hub does not answer: no place that a reader can stand at, so that nobody is idle for it. */
 const unknownEnd = position("unknown")
 
@@ -72,7 +69,6 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
   #wholeBelow = -1
   #receiver: { readonly of: Receiver; readonly scope: Scope.Closeable } | undefined
   #reopens = 0
-  #end: { readonly position: Position; readonly atMs: number } | undefined
 
   constructor(o: HubReading<A>, scope: Scope.Scope, place: Place | undefined, gap: Gap | undefined) {
     this.#o = o
@@ -91,15 +87,11 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
       Effect.sync(() => this.#take(demand))
     )
 
-  readonly end: Effect.Effect<Option.Option<Position>> = Effect.gen({ self: this }, function* () {
-    const now = yield* Clock.currentTimeMillis
-    const known = this.#end
-    if (known !== undefined && Math.abs(now - known.atMs) < endFreshMs) return Option.some(known.position)
-    const info = yield* Effect.option(this.#o.client.info(this.#o.partition))
-    const end = Option.isNone(info) ? unknownEnd : endOf(info.value)
-    this.#end = { position: end, atMs: now }
-    return Option.some(end)
-  })
+  readonly end: Effect.Effect<Option.Option<Position>> = Effect.suspend(() =>
+    Effect.map(Effect.option(this.#o.client.info(this.#o.partition)), (info) =>
+      Option.some(Option.isNone(info) ? unknownEnd : endOf(info.value))
+    )
+  )
 
   /** Until an event waits that was not handed out before, and what came before it is known not to be missing. */
   readonly #ready: Effect.Effect<void, SourceError> = Effect.suspend(() => {

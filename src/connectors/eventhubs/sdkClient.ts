@@ -1,5 +1,6 @@
 /** A hub by Azure's SDK, `@azure/event-hubs`. An edge: connects over the network, with timers of the SDK's own. */
 import { EventHubConsumerClient, EventHubProducerClient } from "@azure/event-hubs"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
@@ -17,6 +18,11 @@ import { subscribe } from "./subscription.ts"
 
 /** Within one request; what comes after it is the supervisor's. */
 const retriesMax = 2
+
+/** The service allows 50 such questions a second to a namespace; a few are left to others. */
+const infoEveryMs = 25
+/** Bounds the wait when the clock was set back. */
+const turnsAheadMax = 200
 
 const environmentCredential: Effect.Effect<TokenCredential, ClientError> = Effect.map(
   Effect.tryPromise({
@@ -87,20 +93,34 @@ export const connectBySdk = (
       })
     const closing = <A extends { readonly close: () => Promise<void> }>(client: Effect.Effect<A, ClientError>) =>
       Effect.acquireRelease(client, (c) => Effect.ignore(Effect.tryPromise(() => c.close())))
-    /** One client for each consumer group, and one for sending: each has a connection of its own. */
-    const consumers = new Map<string, Consumer>()
-    const consumerOf = (group: string): Effect.Effect<Consumer, ClientError> =>
-      Effect.suspend(() => {
-        const there = consumers.get(group)
-        if (there !== undefined) return Effect.succeed(there)
-        const made = make(
-          (text) => new EventHubConsumerClient(group, text, hub, options),
-          (namespace, token) => new EventHubConsumerClient(group, namespace, hub, token as never, options)
+    /** One client, with a connection of its own, for each consumer group; more where a partition is read twice. */
+    const consumers: Array<{ readonly group: string; readonly client: Consumer; readonly reads: Set<string> }> = []
+    const consumerOf = (group: string, partition: string): Effect.Effect<Consumer, ClientError, Scope.Scope> =>
+      Effect.gen(function* () {
+        let one = consumers.find((c) => c.group === group && !c.reads.has(partition))
+        if (one === undefined) {
+          const made = make(
+            (text) => new EventHubConsumerClient(group, text, hub, options),
+            (namespace, token) => new EventHubConsumerClient(group, namespace, hub, token as never, options)
+          )
+          one = { group, client: yield* Scope.provide(closing(made), scope), reads: new Set() }
+          consumers.push(one)
+        }
+        const { client, reads } = one
+        yield* Effect.acquireRelease(
+          Effect.sync(() => reads.add(partition)),
+          () => Effect.sync(() => reads.delete(partition))
         )
-        return Effect.tap(Scope.provide(closing(made), scope), (client) =>
-          Effect.sync(() => consumers.set(group, client))
-        )
+        return client
       })
+    let nextMs = 0
+    /** Waits for its turn to ask how a partition is. */
+    const turn = Effect.gen(function* () {
+      const nowMs = yield* Clock.currentTimeMillis
+      const atMs = Math.max(nowMs, Math.min(nextMs, nowMs + turnsAheadMax * infoEveryMs))
+      nextMs = atMs + infoEveryMs
+      if (atMs > nowMs) yield* Effect.sleep(atMs - nowMs)
+    })
     let producer: Producer | undefined
     const producing: Effect.Effect<Producer, ClientError> = Effect.suspend(() => {
       if (producer !== undefined) return Effect.succeed(producer)
@@ -115,14 +135,17 @@ export const connectBySdk = (
       )
     })
     const asking = Effect.suspend((): Effect.Effect<Consumer | Producer, ClientError> => {
-      const [consumer] = consumers.values()
-      return consumer === undefined ? producing : Effect.succeed(consumer)
+      const [consumer] = consumers
+      return consumer === undefined ? producing : Effect.succeed(consumer.client)
     })
     return {
       partitionIds: Effect.flatMap(asking, (client) => promised(() => client.getPartitionIds())),
       info: (partition) =>
         Effect.map(
-          Effect.flatMap(asking, (client) => promised(() => client.getPartitionProperties(partition))),
+          Effect.andThen(
+            turn,
+            Effect.flatMap(asking, (client) => promised(() => client.getPartitionProperties(partition)))
+          ),
           (p) => ({
             beginSequenceNumber: p.isEmpty ? p.lastEnqueuedSequenceNumber + 1 : p.beginningSequenceNumber,
             lastSequenceNumber: p.lastEnqueuedSequenceNumber,
@@ -130,7 +153,9 @@ export const connectBySdk = (
           })
         ),
       receive: (receiving: ReceiveOptions) =>
-        Effect.flatMap(consumerOf(receiving.consumerGroup), (consumer) => subscribe(consumer, receiving)),
+        Effect.flatMap(consumerOf(receiving.consumerGroup, receiving.partition), (consumer) =>
+          subscribe(consumer, receiving)
+        ),
       send: (batch) => Effect.flatMap(producing, (client) => promised(() => sendAll(client, batch)))
     }
   })

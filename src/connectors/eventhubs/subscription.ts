@@ -14,8 +14,11 @@ import type { Consumer, SdkEvent } from "./sdk.ts"
 import { clientError } from "./sdkErrors.ts"
 import type { StartPosition } from "./StartPosition.ts"
 
-/** A receive that brings nothing ends after so long, s; it is then asked again. */
-const emptyAfterS = 60
+/**
+ * A receive that brings nothing ends after so long, s, and is asked again. Only then does the SDK find out that the
+ * service closed the connection in good order.
+ */
+const emptyAfterS = 1
 
 const sdkPosition = (from: StartPosition) => {
   if ("at" in from) return { offset: from.at === "earliest" ? "-1" : "@latest" }

@@ -2,6 +2,7 @@
 import { Effect, Exit, Redacted, Scope } from "effect"
 import { readdirSync } from "node:fs"
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest"
+import { store } from "../../src/connectors/blob/BlobObjectStore.ts"
 import { type Azurite, newContainer, startAzurite } from "../azurite.ts"
 import { jobText, orderLines } from "./offline.ts"
 import { makeProject, type Project } from "./program.ts"
@@ -44,6 +45,34 @@ it("C5, C5b: run, plan, state and reset work there as in a folder; what goes on 
 
   const reset = await project.run("reset", "orders", "--checkpoint", checkpoint, "--yes")
   expect(reset).toMatchObject({ code: 0, stderr: expect.not.stringContaining("AccountKey") as string })
+})
+
+it("C5, C5a: killed in mid-run, it goes on at once from its last epoch", async () => {
+  const container = await Effect.runPromise(newContainer(azurite))
+  const checkpoint = `${azurite.endpoint}/${container}/jobs`
+  vi.stubEnv("AZURE_STORAGE_CONNECTION_STRING", Redacted.value(azurite.connectionString))
+  project.write(
+    "endless.ts",
+    `
+import { EventStream, Foreach, Generate, Query, Trigger } from "tidemark"
+import * as Effect from "effect/Effect"
+
+const ids = EventStream.from(Generate.transactions({ rate: 200 })).pipe(EventStream.to(Foreach.sink(() => Effect.void)))
+export default Query.job({ ids }, { trigger: Trigger.every("100 millis") })
+`
+  )
+  const running = project.start("run", "endless.ts", "--checkpoint", checkpoint)
+  const epochs = (): Promise<number> =>
+    Effect.runPromise(Effect.map(store(checkpoint, azurite).list("queries/ids/copy/", 9), (all) => all.length))
+  while ((await epochs()) < 4) expect(running.child.exitCode).toBe(null)
+  running.kill("SIGKILL")
+  await running.ended
+  const again = project.start("run", "endless.ts", "--checkpoint", checkpoint)
+  await again.said(/ids goes on from epoch \d+/)
+  again.kill("SIGTERM")
+  const { code, stderr } = await again.ended
+  expect(stderr).not.toMatch(/standby/)
+  expect(code).toBe(0)
 })
 
 it("a wrong path, a missing container and a wrong key end it, and say what to do", async () => {

@@ -23,7 +23,8 @@ export interface Azurite {
 /** The key of Azurite's account, which is the same everywhere. */
 export const azuriteKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
-const main = createRequire(import.meta.url).resolve("azurite/dist/src/blob/main.js")
+const require = createRequire(import.meta.url)
+const main = require.resolve("azurite/dist/src/blob/main.js")
 
 /** A connection string for the emulator behind an endpoint. */
 export const connectionStringOf = (endpoint: string): string =>

@@ -15,6 +15,7 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import * as Scheduler from "effect/Scheduler"
 import { deadLetterSink } from "../checkpoint/DeadLetters.ts"
+import { requestsPerHour } from "../checkpoint/requests.ts"
 import { QueryError, renderProblem, type QueryErrorReason } from "../model/Errors.ts"
 import type { Ledger } from "../model/Ledger.ts"
 import { Limits } from "../model/Limits.ts"
@@ -83,6 +84,16 @@ const paceOf = (topology: Topology, objects: ObjectStore): number =>
     ...topology.sinks.filter((s) => s.role === "output").map((s) => s.sink.features.epochIntervalMs ?? 0)
   )
 
+/** Says what the checkpoint costs where requests are billed (C5b), to who is to run for long. */
+const sayCost = (query: string, settings: QuerySettings, objects: ObjectStore, everyMs: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (objects.billed !== true || settings.untilAvailable) return Effect.void
+    const { all, heartbeats } = requestsPerHour(objects, everyMs)
+    return Effect.logInfo(
+      `query ${query}: with an epoch every ${everyMs} ms its checkpoint makes about ${all} requests an hour while rows come, ${heartbeats} of them heartbeats (${objects.name}; Trigger.every sets the pace)`
+    )
+  })
+
 const stateOf = (name: string, topology: Topology): Effect.Effect<QueryState> =>
   Effect.gen(function* () {
     const token = (): Effect.Effect<string> =>
@@ -128,18 +139,20 @@ export const supervise = (
     const poison = new PoisonRows()
     const fingerprint = fingerprintOf(plan, { nameOf: topology.nameOf, writerOf: (at) => topology.stageOf(at).name })
     const watch = watchMemory(options.name, yield* budgetBytes(settings.memoryBudgetBytes))
+    let isCostSaid = false
     let saved: string | undefined
     let unsaved: Cause.Cause<unknown> | undefined
     const attempt = Effect.scoped(
       Effect.gen(function* () {
         const starting = Effect.gen(function* () {
+          const epochIntervalMs = settings.epochIntervalMs ?? paceOf(topology, objects)
           const { ownership, recovered } = yield* recover({ objects, topology, plan: fingerprint, settings, state })
           const making = makeAttempt({
             query: options.name,
             topology,
             plan: fingerprint,
             ...settings,
-            epochIntervalMs: settings.epochIntervalMs ?? paceOf(topology, objects),
+            epochIntervalMs,
             ownership,
             recovered,
             poison,
@@ -147,11 +160,13 @@ export const supervise = (
             state,
             watch
           })
-          return { ...(yield* orFenced(ownership, making)), ownership }
+          return { ...(yield* orFenced(ownership, making)), ownership, epochIntervalMs }
         })
         // Another owner may live on, and sources may take their time to name their partitions; a drain waits for neither.
         const made = yield* Effect.raceFirst(Effect.asSome(starting), Effect.as(drained, Option.none()))
         if (Option.isNone(made)) return "drained"
+        if (!isCostSaid) yield* sayCost(options.name, settings, objects, made.value.epochIntervalMs)
+        isCostSaid = true
         state.status = made.value.status
         state.phase = "running"
         const { ownership, run } = made.value

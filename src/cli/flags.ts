@@ -24,7 +24,9 @@ export const wholeNumber = (name: string, min: number, max = Number.MAX_SAFE_INT
 /** `--checkpoint DIR`. */
 export const checkpoint = Flag.String("checkpoint").pipe(
   Flag.withMetavar("DIR"),
-  Flag.withDescription(`where the queries keep what must outlast them, dead letters too; default ${checkpointDefault}`),
+  Flag.withDescription(
+    `where the queries keep what must outlast them, dead letters too: a folder, or https:// or abfss:// of Azure Blob storage; default ${checkpointDefault}`
+  ),
   Flag.withDefault(checkpointDefault)
 )
 

@@ -11,7 +11,6 @@ import { deadLetterSink } from "../checkpoint/DeadLetters.ts"
 import type { Manifest } from "../checkpoint/Manifest.ts"
 import { comparePlans, type OperatorChange, quoted, unknownAccepted } from "../checkpoint/PlanChange.ts"
 import { readChain } from "../checkpoint/ReadChain.ts"
-import { store } from "../connectors/files/FileObjectStore.ts"
 import { type OptionProblem, renderProblem } from "../model/Errors.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
 import type { PlanFingerprint } from "../model/PlanFingerprint.ts"
@@ -19,6 +18,7 @@ import type { AnySink } from "../model/Sink.ts"
 import { fingerprintOf } from "../streams/Fingerprint.ts"
 import type { QueryPlan } from "../streams/Plan.ts"
 import { runCommand } from "./advice.ts"
+import { checkpointStore } from "./checkpoint.ts"
 import { type CliFailure, describeError, failed } from "./failure.ts"
 import { Host } from "./Host.ts"
 import { type AnyJob, loadJob } from "./loadJob.ts"
@@ -118,9 +118,10 @@ const planJob = (
   job: AnyJob,
   options: Pick<PlanOptions, "checkpoint" | "accept">
 ): Effect.Effect<ReadonlyArray<PlannedQuery>, CliFailure> => {
-  const objects = store(options.checkpoint)
   const accepted = new Set([...acceptedIn(job), ...options.accept])
-  return Effect.forEach(job[JobTypeId].queries, ([name, { plan }]) => planQuery(name, plan, objects, accepted))
+  return Effect.flatMap(checkpointStore(options.checkpoint), (objects) =>
+    Effect.forEach(job[JobTypeId].queries, ([name, { plan }]) => planQuery(name, plan, objects, accepted))
+  )
 }
 
 const operatorsOf = (planned: ReadonlyArray<PlannedQuery>): ReadonlyArray<string> => [

@@ -4,9 +4,9 @@ import * as Option from "effect/Option"
 import type { Manifest } from "../checkpoint/Manifest.ts"
 import { listQueries, readChain } from "../checkpoint/ReadChain.ts"
 import { resetQuery } from "../checkpoint/resetQuery.ts"
-import { store } from "../connectors/files/FileObjectStore.ts"
 import { isObjectName, type ObjectStore } from "../model/ObjectStore.ts"
 import { inWordsOf, resetCommand } from "./advice.ts"
+import { checkpointStore } from "./checkpoint.ts"
 import { type CliFailure, describeError, ExitCode, failed } from "./failure.ts"
 import { Host } from "./Host.ts"
 import { count, cut, instant, many, oneLine } from "./words.ts"
@@ -62,7 +62,7 @@ export const reset = (options: ResetOptions): Effect.Effect<void, CliFailure, Ho
   Effect.gen(function* () {
     const { name, checkpoint } = options
     const host = yield* Host
-    const objects = store(checkpoint)
+    const objects = yield* checkpointStore(checkpoint)
     yield* checkQuery(objects, name, checkpoint)
     // One that cannot be read can be forgotten all the same.
     const found = yield* Effect.option(readChain(objects, name))

@@ -11,12 +11,12 @@ import type { TaskStates } from "../checkpoint/Chain.ts"
 import { deadLetterSink } from "../checkpoint/DeadLetters.ts"
 import type { Manifest } from "../checkpoint/Manifest.ts"
 import { readChain } from "../checkpoint/ReadChain.ts"
-import { store } from "../connectors/files/FileObjectStore.ts"
 import { drawTable } from "../connectors/terminal/table.ts"
 import type { QueryError } from "../model/Errors.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
 import type { AnySink } from "../model/Sink.ts"
 import { jsonText } from "../model/Text.ts"
+import { checkpointStore } from "./checkpoint.ts"
 import { type CliFailure, describeError, failed } from "./failure.ts"
 import { Host, type HostShape } from "./Host.ts"
 import { loadJob } from "./loadJob.ts"
@@ -129,7 +129,7 @@ const print = (host: HostShape, o: StateOptions, manifest: Manifest, views: Read
 export const state = (o: StateOptions): Effect.Effect<void, CliFailure, Host> =>
   Effect.gen(function* () {
     const host = yield* Host
-    const objects = store(o.checkpoint)
+    const objects = yield* checkpointStore(o.checkpoint)
     yield* checkQuery(objects, o.name, o.checkpoint)
     const specsOf = yield* specsFrom(o, objects)
     const { manifest, states } = yield* read(objects, o).pipe(

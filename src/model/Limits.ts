@@ -82,7 +82,9 @@ export const Limits = {
   blobRetryMinMs: 200,
   blobRetryMaxMs: 5_000,
   /** How long one try may take, and how fast, beyond that, large bytes have to come or go. */
-  blobTryTimeoutMs: 30_000,
+  blobTryTimeoutMs: 15_000,
+  /** Tries after which no reply at all counts: a host that swallows everything should not be waited for long. */
+  blobTimeoutsMax: 2,
   blobBytesPerSecondMin: 256 << 10,
   /** Bytes of one object in Blob storage: what the service takes in one request (5,000 MiB). */
   blobBytesMax: 5_000 * (1 << 20),

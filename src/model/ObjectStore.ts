@@ -15,6 +15,8 @@ export interface ObjectStore {
   readonly name: string
   /** Keeps copies of its own, so that one of each object is enough (rule C6). Default false. */
   readonly replicated?: boolean
+  /** Requests cost money here: a query says when it starts how many it will make (rule C5b). Default false. */
+  readonly billed?: boolean
   /**
    * It dies with its process, so no other process that was frozen can come back to it: tombstones that nobody reads any
    * more need not stay (rule C5). Default false.

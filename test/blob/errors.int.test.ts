@@ -133,6 +133,29 @@ describe("errors of Blob storage", () => {
       })
     ))
 
+  it("a credential is asked for a token of storage; one that has none says how to sign in", () =>
+    run(
+      Effect.gen(function* () {
+        const path = "https://acc.blob.tidemark.invalid/jobs"
+        const scopes: Array<unknown> = []
+        const getToken = (scope: string | Array<string>) => {
+          scopes.push(scope)
+          return Promise.resolve({ token: "hunter2", expiresOnTimestamp: Date.now() + 3_600_000 })
+        }
+        for (const error of yield* errorsOf(Blob.store(path, { credential: { getToken } }))) {
+          expect(error.message).toMatch(/there is no host acc\.blob\.tidemark\.invalid/)
+          expect(printed(error)).not.toContain("hunter2")
+        }
+        expect(scopes.flat()).toContain("https://storage.azure.com/.default")
+        const without = new Error("tried hunter2 in vain")
+        without.name = "CredentialUnavailableError"
+        const none = Blob.store(path, { credential: { getToken: () => Promise.reject(without) } })
+        for (const error of yield* errorsOf(none)) {
+          expect(error.message).toMatch(/: no credential \(CredentialUnavailableError\): sign in with "az login"/)
+        }
+      })
+    ))
+
   it("a wrong path or wrong options: every call says so, and shows no secret", () =>
     run(
       Effect.gen(function* () {

@@ -30,6 +30,14 @@ export interface BlobStoreOptions extends BlobAccess {
   readonly name?: string
 }
 
+/** What every store here says of itself. */
+const character = {
+  replicated: true,
+  billed: true,
+  heartbeatMs: Limits.blobHeartbeatMs,
+  epochIntervalMs: Limits.blobEpochIntervalMs
+}
+
 /** A folder of a data lake, which a container shows as a blob without bytes. */
 const isFolder = (metadata: { readonly [name: string]: string }): boolean => metadata["hdi_isfolder"] === "true"
 
@@ -138,9 +146,7 @@ export const storeOn = (
         )
   return {
     name,
-    replicated: true,
-    heartbeatMs: Limits.blobHeartbeatMs,
-    epochIntervalMs: Limits.blobEpochIntervalMs,
+    ...character,
     get: (object) => run("get", object, (blob) => get(container, blob)),
     put: (object, bytes) =>
       Effect.andThen(
@@ -171,9 +177,7 @@ const refusing = (name: string, why: string): ObjectStore => {
       Effect.fail(new StoreError({ store: name, name: object, operation, message: `${name}: ${why}` }))
   return {
     name,
-    replicated: true,
-    heartbeatMs: Limits.blobHeartbeatMs,
-    epochIntervalMs: Limits.blobEpochIntervalMs,
+    ...character,
     get: refuse("get"),
     put: refuse("put"),
     putIfAbsent: refuse("putIfAbsent"),

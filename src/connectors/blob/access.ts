@@ -77,7 +77,7 @@ export const accessOf = (options: BlobAccess, location: BlobLocation): Access | 
   if (given.length > 1) return `${given.map(([name]) => name).join(" and ")} are given: choose one`
   for (const [name, secret] of Object.entries({ connectionString, sasToken })) {
     if (secret !== undefined && !Redacted.isRedacted(secret)) {
-      return `${name} is a secret: wrap it, as in Redacted.make(...), or read it with Config.redacted(...)`
+      return `${name} is a secret: wrap it, as in Redacted.make(...), or read it with Config.Redacted(...)`
     }
   }
   if (connectionString !== undefined) return fromConnectionString(Redacted.value(connectionString), location)

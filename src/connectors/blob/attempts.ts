@@ -39,6 +39,10 @@ export const request = <A>(timeoutMs: number, make: (signal: AbortSignal) => Pro
     }
   )
 
+/** Whether there is to be another try after try `n`, counted from 0. */
+export const mayTryAgain = (n: number, fault: BlobFault): boolean =>
+  isPassing(fault) && n + 1 < (fault.code === "TIMEOUT" ? Limits.blobTimeoutsMax : Limits.blobTriesMax)
+
 /** Waits before try `n + 1`, counted from 0: twice as long each time, at least as long as the service asks for. */
 export const pauseAfter = (n: number, fault: BlobFault): Effect.Effect<void> =>
   Effect.flatMap(Random.next, (chance) => {
@@ -51,9 +55,7 @@ export const pauseAfter = (n: number, fault: BlobFault): Effect.Effect<void> =>
 export const patient = <A>(once: Effect.Effect<A, BlobFault>): Effect.Effect<A, BlobFault> => {
   const go = (n: number): Effect.Effect<A, BlobFault> =>
     Effect.catchTag(once, "BlobFault", (fault) =>
-      isPassing(fault) && n + 1 < Limits.blobTriesMax
-        ? Effect.andThen(pauseAfter(n, fault), go(n + 1))
-        : Effect.fail(fault)
+      mayTryAgain(n, fault) ? Effect.andThen(pauseAfter(n, fault), go(n + 1)) : Effect.fail(fault)
     )
   return go(0)
 }

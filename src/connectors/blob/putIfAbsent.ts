@@ -9,8 +9,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import { Limits } from "../../model/Limits.ts"
-import { isPassing, patient, patienceMs, pauseAfter, request } from "./attempts.ts"
+import { isPassing, mayTryAgain, patient, patienceMs, pauseAfter, request } from "./attempts.ts"
 import type { BlobContainer, BlobFault } from "./BlobContainer.ts"
 
 /** The name of the mark in a blob's metadata. */
@@ -63,7 +62,7 @@ export const putIfAbsent = (
         if (taken === "surely" && n === 0) return Effect.succeed(false)
         if (taken !== "no") return resolve(fault)
         if (!isPassing(fault)) return n === 0 ? Effect.fail(fault) : resolve(fault)
-        if (n + 1 < Limits.blobTriesMax) return Effect.andThen(pauseAfter(n, fault), go(n + 1))
+        if (mayTryAgain(n, fault)) return Effect.andThen(pauseAfter(n, fault), go(n + 1))
         return resolve(fault)
       })
     return go(0)

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import { caseOf, checkBatch, type Failure, judged } from "./checkHistories.ts"
 import { NotSimulated } from "./HangingCalls.ts"
 import type { Outcome } from "./Outcome.ts"
-import { Counts, describeFailure, describeFault, type SimulationReport } from "./report.ts"
+import { Counts, describeFault, describeHistory, type SimulationReport } from "./report.ts"
 import { SimulationFailed } from "./SimulationFailed.ts"
 import { simulatedStartMs } from "./Simulator.ts"
 import { type Prepared, prepare, type SimulationOptions, type Testable } from "./tested.ts"
@@ -113,27 +113,28 @@ const outside = (error: unknown): SimulationFailed => {
   return new SimulationFailed({ reason: "NotSimulated", message: error.message })
 }
 
-const again = (prepared: Prepared, c: Case, token: string, voice: Voice, shrinks = 0): Replayed => {
+/** Runs a case again; `first`: what was wrong with it when it was found. */
+const again = (prepared: Prepared, c: Case, token: string, voice: Voice, first?: Failure): Replayed => {
   const timeline: Array<string> = []
   const { outcome, breach } = judged(prepared, c, (atMs, what) => {
     timeline.push(`${((atMs - simulatedStartMs) / 1000).toFixed(3)} s  ${what}`)
   })
-  const { law = "no law is broken: every law", problems = [] } = breach ?? {}
-  const failure: Failure = { law, problems, token, case: c, shrinks }
+  const problems = breach?.problems ?? []
+  const differs = first !== undefined && first.problems.join("\n") !== problems.join("\n")
+  const told = { breach: first ?? breach, shrinks: first?.shrinks, differs, timeline, replay: voice.replayLine(token) }
   return {
     outcome,
     law: breach?.law,
     problems,
     traceHash: outcome.traceHash,
     timeline,
-    text: describeFailure(prepared.queries[c.query], failure, timeline, voice.replayLine(token))
+    text: describeHistory(prepared.queries[c.query], c, told)
   }
 }
 
 const failed = (prepared: Prepared, failure: Failure, voice: Voice): SimulationFailed => {
   const { case: c, token, law, problems } = failure
-  const { timeline, traceHash } = again(prepared, c, token, voice, failure.shrinks)
-  const message = describeFailure(prepared.queries[c.query], failure, timeline, voice.replayLine(token))
+  const { text: message, traceHash } = again(prepared, c, token, voice, failure)
   const events = c.feeds.flat().reduce((n, { rows }) => n + rows.length, 0)
   const faults = c.faults.map(describeFault)
   return new SimulationFailed({ reason: "LawViolated", message, law, problems, token, traceHash, events, faults })

@@ -2,9 +2,9 @@
 import type { Fault, FaultKind } from "./Fault.ts"
 import { type FaultName, faultNameOf } from "./faultNames.ts"
 import { textOf } from "./compareRows.ts"
-import type { Failure } from "./checkHistories.ts"
+import type { Breach } from "./checkHistories.ts"
 import type { Outcome } from "./Outcome.ts"
-import type { Tested } from "./userHistory.ts"
+import type { Case, Tested } from "./userHistory.ts"
 
 /** What many histories came to. */
 export interface SimulationReport {
@@ -65,10 +65,12 @@ export const describeFault = (fault: Fault): string => {
   return `${name} of partition ${fault.partition}${"row" in fault ? ` before row ${fault.row}` : ""}`
 }
 
+const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`
+
 const rowsShownMax = 30
 const timelineMax = 30
 
-const feedLines = (tested: Tested, { case: c }: Failure): ReadonlyArray<string> =>
+const feedLines = (tested: Tested, c: Case): ReadonlyArray<string> =>
   tested.feeds.flatMap(({ source }, i) =>
     c.feeds[i].flatMap(({ rows, poison }, partition) => {
       const lines = rows
@@ -79,8 +81,7 @@ const feedLines = (tested: Tested, { case: c }: Failure): ReadonlyArray<string> 
     })
   )
 
-/** A short list of what happened, in virtual time. */
-export const shortened = (timeline: ReadonlyArray<string>): ReadonlyArray<string> => {
+const shortened = (timeline: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (timeline.length <= timelineMax) return timeline
   const half = timelineMax / 2
   const left = timeline.length - timelineMax
@@ -91,24 +92,37 @@ export const shortened = (timeline: ReadonlyArray<string>): ReadonlyArray<string
 const timingNote =
   "  note: process comes after another operator by key here, so its results may depend on timing: ask with Law.model or Law.make what must hold all the same"
 
-/** The message of a failure. `replay` is the line that shows it again. */
-export const describeFailure = (
-  tested: Tested,
-  failure: Failure,
-  timeline: ReadonlyArray<string>,
-  replay: string
-): string => {
-  const { case: c, law, problems, shrinks } = failure
+/** What explains one that comes to something else each time. */
+const outsideNote =
+  "  note: run again, this history comes to something else, so it depends on what no seed decides: a variable that outlives the processes (give a function that makes the topology), Date.now, Math.random"
+
+/** What came of a history, and how it is seen again. */
+export interface Told {
+  /** Undefined: every law holds. */
+  readonly breach: Breach | undefined
+  /** How often it was made smaller; undefined: it is a replay, and nobody knows. */
+  readonly shrinks: number | undefined
+  /** Run again, it came to something else. */
+  readonly differs: boolean
+  readonly timeline: ReadonlyArray<string>
+  /** The line that shows it again. */
+  readonly replay: string
+}
+
+/** All of a history in words: the message of a failure. */
+export const describeHistory = (tested: Tested, c: Case, told: Told): string => {
+  const { breach, shrinks, differs, timeline, replay } = told
   const rows = c.feeds.flat().reduce((n, partition) => n + partition.rows.length, 0)
   const runs = c.lives.map(({ parallelism, chunkRows }) => `parallelism ${parallelism} in chunks of ${chunkRows}`)
   return [
-    `${law} does not hold for ${tested.name}:`,
-    ...problems.map((problem) => `  ${problem}`),
-    `with ${rows} row${rows === 1 ? "" : "s"} and ${c.faults.length} fault${c.faults.length === 1 ? "" : "s"}, after ${shrinks} shrinks:`,
-    ...feedLines(tested, failure),
+    breach === undefined ? `every law holds for ${tested.name}` : `${breach.law} does not hold for ${tested.name}:`,
+    ...(breach?.problems ?? []).map((problem) => `  ${problem}`),
+    `with ${counted(rows, "row")} and ${counted(c.faults.length, "fault")}${shrinks === undefined ? "" : `, after ${counted(shrinks, "shrink")}`}:`,
+    ...feedLines(tested, c),
     ...c.faults.map((fault) => `  fault: ${describeFault(fault)}`),
     `  checkpoints in ${c.store === "files" ? "files" : "a remote store"}; ${runs.join(", then ")}`,
     ...(tested.seesInstances ? [timingNote] : []),
+    ...(differs ? [outsideNote] : []),
     "what happened:",
     ...shortened(timeline).map((line) => `  ${line}`),
     `replay: ${replay}`

@@ -2,7 +2,7 @@
  * Where to kill next: failpoints that were hit least first, with random moments in between, so that each side of each
  * step has its share.
  */
-import type { Seeded } from "./seeded.ts"
+import type { Seeded } from "../../src/testing/seeded.ts"
 
 /** `sink[3].commit.sent` counts as `sink[i].commit.sent`. */
 export const nameOf = (failpoint: string): string => failpoint.replace(/\[\d+\]/, "[i]")

@@ -7,8 +7,8 @@ import { type Chain, chainOf, newestPart } from "./chain.ts"
 import { conclude as conclusion, type Expected, type History, lookAt } from "./history.ts"
 import { changed, compare } from "./parts.ts"
 import { type Ended, isFrozen, pause, type Running, start, type StartOptions, until } from "./process.ts"
+import { unnumbered } from "../../src/testing/failpoints.ts"
 import { Seeded } from "../../src/testing/seeded.ts"
-import { nameOf } from "./targets.ts"
 import { inParallel, isRight, makeTally } from "./tally.ts"
 import type { World } from "./world.ts"
 
@@ -120,7 +120,7 @@ const duel = async (options: StartOptions, expected: Expected, random: Seeded, r
     history: { folder, steps, wrong, problems },
     owned,
     fenced: loser.code === fencedCode,
-    frozenAt: nameOf(rule.split(":").slice(0, 2).join(":")),
+    frozenAt: unnumbered(rule.split(":").slice(0, 2).join(":")),
     takeoverMs
   }
 }

@@ -24,7 +24,8 @@ import { type FailpointHandler, Failpoints } from "../model/Failpoint.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
 import { type Fault, type FaultKind, isProcessFault, isProcessKind, type ProcessFault } from "./Fault.ts"
 import { diskFaults } from "./diskFaults.ts"
-import { describeEnd, describeMoment, general, isFenced, isOthers, isTrouble } from "./endings.ts"
+import { describeEnd, describeMoment, isFenced, isOthers, isTrouble } from "./endings.ts"
+import { unnumbered } from "./failpoints.ts"
 import { rotting } from "./rotting.ts"
 import { faultNameOf } from "./faultNames.ts"
 import { Seeded } from "./seeded.ts"
@@ -272,7 +273,7 @@ class History {
         const armed = this.#armed
         if (armed === undefined || armed.running !== running || !("failpoint" in armed.fault.at)) return Effect.void
         const { at } = armed.fault
-        if (at.failpoint !== general(name) || at.when !== when || ++armed.passages < at.passage) return Effect.void
+        if (at.failpoint !== unnumbered(name) || at.when !== when || ++armed.passages < at.passage) return Effect.void
         this.#strike(running, armed.fault)
         // A process that is frozen here goes on here.
         return isThere(running.process) ? Effect.yieldNow : Effect.never

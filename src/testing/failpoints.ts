@@ -1,9 +1,9 @@
 /**
- * The failpoints of the semantics that a query on files passes (`docs/SEMANTICS.md`, "Failpoints"); the last two only when
- * a file has gone bad.
+ * The failpoints of the semantics (`docs/SEMANTICS.md`, "Failpoints"), and which of them a query passes: that depends on
+ * where it keeps its checkpoints and its results, and on whether a file has gone bad.
  */
 
-/** By name; `sink[i]` stands for any number. */
+/** All of them by name; `sink[i]` stands for any number. */
 export const failpointNames: ReadonlyArray<string> = [
   "list",
   "base.read",
@@ -35,6 +35,9 @@ export const failpointNames: ReadonlyArray<string> = [
   "void.put",
   "repair.write"
 ]
+
+/** The name in {@link failpointNames}: `sink[3].commit.sent` counts as `sink[i].commit.sent`. */
+export const unnumbered = (failpoint: string): string => failpoint.replace(/\[\d+\]/, "[i]")
 
 /** Those of them that are come to only after a file has gone bad. */
 export const failpointsAfterRot: ReadonlyArray<string> = ["void.put", "repair.write"]

@@ -2,7 +2,7 @@
 import * as fc from "fast-check"
 import { failpointsAfterRot, failpointsOf, isOfFiles } from "../../src/testing/failpoints.ts"
 import type { Fault, Moment, ProcessFault, WorldFault } from "../../src/testing/Fault.ts"
-import type { Life } from "../../src/testing/World.ts"
+import type { Life, Store } from "../../src/testing/World.ts"
 import type { Job } from "../../test/oracle/Job.ts"
 import { jobs, modesOf } from "../engineJobs.ts"
 import type { JobCase } from "./jobHistory.ts"
@@ -11,7 +11,7 @@ import { simplerJobs } from "./smaller.ts"
 
 /** Where checkpoints and results are kept: what decides which failpoints there are, and which faults can happen. */
 export interface Place {
-  readonly store: "files" | "remote"
+  readonly store: Store
   readonly toFiles: boolean
 }
 

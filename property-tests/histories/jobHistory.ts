@@ -8,7 +8,7 @@ import type { AnySink } from "../../src/model/Sink.ts"
 import type { Source } from "../../src/model/Source.ts"
 import type { Fault } from "../../src/testing/Fault.ts"
 import { type HistoryResult, runHistory } from "../../src/testing/History.ts"
-import type { Life, Subject, World } from "../../src/testing/World.ts"
+import type { Life, Store, Subject, World } from "../../src/testing/World.ts"
 import { Seeded } from "../../src/testing/seeded.ts"
 import type { SimulatedDisk } from "../../src/testing/SimulatedDisk.ts"
 import { type LogFault, type SimulatedPartition, simulatedSource } from "../../src/testing/SimulatedLog.ts"
@@ -38,7 +38,7 @@ export interface JobCase {
   /** Epochs that stay readable: the fewer, the sooner what came before is collected. */
   readonly retained: number
   readonly lives: ReadonlyArray<Life>
-  readonly store: "files" | "remote"
+  readonly store: Store
   readonly faults: ReadonlyArray<Fault>
 }
 

@@ -10,7 +10,7 @@ import { EventStream, Late, Memory, Query, Trigger, Window } from "tidemark"
 import { runHistory } from "../../src/testing/History.ts"
 import { simulatedSource } from "../../src/testing/SimulatedLog.ts"
 import { simulatedStartMs } from "../../src/testing/Simulator.ts"
-import type { Life, World } from "../../src/testing/World.ts"
+import type { Life, Store, World } from "../../src/testing/World.ts"
 import type { Verdict } from "./jobHistory.ts"
 import { faultySinks, logFaultsOf, type WorldFaults } from "./worldFaults.ts"
 
@@ -37,7 +37,7 @@ export interface LiveCase extends WorldFaults {
   readonly endPosition: boolean
   readonly everyMs: number
   readonly restarts: boolean
-  readonly store: "files" | "remote"
+  readonly store: Store
   readonly lives: ReadonlyArray<Life>
 }
 

@@ -3,6 +3,8 @@
  * where it keeps its checkpoints and its results, and on whether a file has gone bad.
  */
 
+import type { Store } from "./World.ts"
+
 /** All of them by name; `sink[i]` stands for any number. */
 export const failpointNames: ReadonlyArray<string> = [
   "list",
@@ -62,7 +64,7 @@ const ofFileSink: ReadonlySet<string> = new Set([
 export const isOfFiles = (name: string): boolean => ofFileStore.has(name) || ofFileSink.has(name)
 
 /** Those that a query passes while nothing goes bad, by where its checkpoints are kept and whether a sink writes files. */
-export const failpointsOf = (store: "files" | "remote", toFiles: boolean): ReadonlyArray<string> =>
+export const failpointsOf = (store: Store, toFiles: boolean): ReadonlyArray<string> =>
   failpointNames.filter((name) => {
     if (failpointsAfterRot.includes(name)) return false
     if (ofFileStore.has(name)) return store === "files"

@@ -2,10 +2,7 @@
 import * as fc from "fast-check"
 import { failpointsAfterRot, failpointsOf } from "./failpoints.ts"
 import type { Fault, FaultKind, Moment, ProcessFault, WorldFault } from "./Fault.ts"
-import type { Life } from "./World.ts"
-
-/** Where a history keeps its checkpoints. */
-export type Store = "files" | "remote"
+import type { Life, Store } from "./World.ts"
 
 /** Steps that a process of a usual history takes until its end. */
 const stepsUsual = 500

@@ -1,5 +1,5 @@
 /** What a simulation says: of a failure, everything that it takes to understand it and to see it again; of success, counts. */
-import type { Fault, FaultKind } from "./Fault.ts"
+import { type Fault, isCrash } from "./Fault.ts"
 import { type FaultName, faultNameOf } from "./faultNames.ts"
 import { textOf } from "./compareRows.ts"
 import type { Breach } from "./checkHistories.ts"
@@ -33,7 +33,7 @@ export class Counts {
     for (const [kind, times] of faults) {
       const name = faultNameOf(kind)
       this.#faults.set(name, (this.#faults.get(name) ?? 0) + times)
-      if (crashKinds.has(kind)) this.crashes += times
+      if (isCrash(kind)) this.crashes += times
     }
   }
 
@@ -50,8 +50,6 @@ export class Counts {
     }
   }
 }
-
-const crashKinds: ReadonlySet<FaultKind> = new Set<FaultKind>(["kill", "power loss", "rot"])
 
 /** A fault in a line. */
 export const describeFault = (fault: Fault): string => {

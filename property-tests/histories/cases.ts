@@ -1,8 +1,9 @@
 /** Random histories: jobs of a size in which things can go wrong, the ways they run, and plans of faults. */
 import * as fc from "fast-check"
 import { failpointsAfterRot, failpointsOf, isOfFiles } from "../../src/testing/failpoints.ts"
+import { life, momentAt, momentIn, processFault, seed } from "../../src/testing/faultPlans.ts"
 import type { Fault, Moment, ProcessFault, WorldFault } from "../../src/testing/Fault.ts"
-import type { Life, Store } from "../../src/testing/World.ts"
+import type { Store } from "../../src/testing/World.ts"
 import type { Job } from "../../test/oracle/Job.ts"
 import { jobs, modesOf } from "../engineJobs.ts"
 import type { JobCase } from "./jobHistory.ts"
@@ -15,52 +16,27 @@ export interface Place {
   readonly toFiles: boolean
 }
 
-/** Steps that a process of a usual history takes until its end. */
-const stepsUsual = 500
 /** Steps that every process takes. */
 const stepsSure = 150
 
+/** Steps 5 and 6 of an epoch, then 7: each order matters to tokens. */
+export const publishing = ["manifest.primary", "manifest.listed", "manifest.copy", "manifest.copy.listed"]
+export const committing = ["sink[i].commit.sent", "sink[i].commit.replied"]
+const takingOver = ["takeover.primary", "takeover.listed", "takeover.copy"]
+
 /** Those that every process passes that makes an epoch: a fault there happens. */
-const passedSurely: ReadonlyArray<string> = [
-  "takeover.primary",
-  "takeover.listed",
-  "takeover.copy",
-  "sweep",
-  "snapshot.write",
-  "manifest.primary",
-  "manifest.listed",
-  "manifest.copy",
-  "manifest.copy.listed",
-  "sink[i].commit.sent",
-  "sink[i].commit.replied"
-]
-
-const momentAt = (names: ReadonlyArray<string>, ...passages: ReadonlyArray<number>): fc.Arbitrary<Moment> =>
-  fc.record({
-    failpoint: fc.constantFrom(...names),
-    when: fc.constantFrom("before" as const, "after" as const),
-    passage: fc.constantFrom(...passages)
-  })
-
-const momentIn = (names: ReadonlyArray<string>): fc.Arbitrary<Moment> =>
-  fc.oneof(
-    { weight: 2, arbitrary: fc.record({ steps: fc.integer({ min: 1, max: stepsUsual }) }) },
-    { weight: 3, arbitrary: momentAt(names, 1, 1, 2) }
-  )
+const passedSurely = [...takingOver, "sweep", "snapshot.write", ...publishing, ...committing]
 
 const sureMoment: fc.Arbitrary<Moment> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ steps: fc.integer({ min: 1, max: stepsSure }) }) },
   { weight: 3, arbitrary: momentAt(passedSurely, 1) }
 )
 
-const seed = fc.integer({ min: 0, max: 0x3fff_ffff })
-
 const kind = <K extends string>(name: K): fc.Arbitrary<K> => fc.constant(name)
 
-const kill = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => fc.record({ kind: kind("kill"), at })
-const powerLoss = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> =>
-  fc.record({ kind: kind("power loss"), at, seed })
-const rot = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => fc.record({ kind: kind("rot"), at, seed })
+const kill = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => processFault("kill", at)
+const powerLoss = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => processFault("power loss", at)
+const rot = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => processFault("rot", at)
 /** Asleep until the process that took over is gone, or for as long as that one waits for it, or longer. */
 const freeze = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> =>
   fc.record({
@@ -76,17 +52,10 @@ const processFaultAt = (place: Place, moment: fc.Arbitrary<Moment>): fc.Arbitrar
     { weight: 4, arbitrary: kill(moment) },
     { weight: onDisk(place) ? 5 : 1, arbitrary: powerLoss(moment) },
     { weight: 3, arbitrary: rot(moment) },
-    { weight: 2, arbitrary: fc.record({ kind: kind("sigterm"), at: moment }) },
+    { weight: 2, arbitrary: processFault("sigterm", moment) },
     { weight: 2, arbitrary: freeze(moment) },
-    { weight: 1, arbitrary: fc.record({ kind: kind("second"), at: moment }) },
-    {
-      weight: 1,
-      arbitrary: fc.record({
-        kind: kind("clock jump"),
-        at: moment,
-        byMs: fc.constantFrom(-86_400_000, -3_000, 3_000, 86_400_000)
-      })
-    }
+    { weight: 1, arbitrary: processFault("second", moment) },
+    { weight: 1, arbitrary: processFault("clock jump", moment) }
   )
 
 const disk = (last: number): fc.Arbitrary<WorldFault> =>
@@ -127,10 +96,6 @@ const worldFault = (place: Place, reach: number): fc.Arbitrary<Fault> => {
   )
 }
 
-const publishing = ["manifest.primary", "manifest.listed", "manifest.copy", "manifest.copy.listed"]
-const takingOver = ["takeover.primary", "takeover.listed", "takeover.copy"]
-const committing = ["sink[i].commit.sent", "sink[i].commit.replied"]
-
 /** Faults that go ill together: what one leaves, the next one meets. */
 const togetherIn = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
   const pending = momentAt([...publishing, ...committing], 1, 1, 2)
@@ -155,7 +120,7 @@ const togetherIn = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
 
 /** Plans of faults for a history in a place; empty in one of thirty, and mostly with one that happens. */
 export const faultPlan = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
-  const anywhere = momentIn(failpointsOf(place.store, place.toFiles))
+  const anywhere = momentIn(failpointsOf(place.store, place.toFiles), 2)
   const any: fc.Arbitrary<Fault> = fc.oneof(
     { weight: 3, arbitrary: processFaultAt(place, anywhere) },
     { weight: 2, arbitrary: worldFault(place, 1) }
@@ -173,12 +138,6 @@ export const faultPlan = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
     .tuple(first, fc.array(any, { maxLength: 3, size: "max" }))
     .map(([begin, others]) => (begin.length === 0 ? [] : [...begin, ...others]))
 }
-
-export const life: fc.Arbitrary<Life> = fc.record({
-  parallelism: fc.integer({ min: 1, max: 3 }),
-  chunkRows: fc.constantFrom(1, 3, 7, 1024),
-  elsewhere: fc.boolean()
-})
 
 /** Jobs of some dozens of rows in some partitions. */
 const job: fc.Arbitrary<Job> = fc

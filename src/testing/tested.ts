@@ -11,7 +11,7 @@ import { loadStateCodec } from "../streams/StateCodec.ts"
 import { loadSchema } from "../streams/aggregates/Reduce.ts"
 import type { FaultKind } from "./Fault.ts"
 import { type FaultName, kindsOf } from "./faultNames.ts"
-import { faultPlan, lives, storeFor } from "./faultPlans.ts"
+import { faultPlan, lives, seed, storeFor } from "./faultPlans.ts"
 import type { Feed } from "./feed.ts"
 import * as Law from "./Law.ts"
 import type { OwnSink } from "./ownSink.ts"
@@ -63,8 +63,6 @@ const partsOf = (value: unknown): ReadonlyArray<Part> => {
   return queries.map(([name, { plan }]) => ({ name, plan, options, wrap }))
 }
 
-const randomSeed = fc.integer({ min: 0, max: 0x3fff_ffff })
-
 /** Cases of one query. Nothing depends on what was drawn before, so that each part shrinks by itself. */
 const casesOf = (
   query: number,
@@ -85,7 +83,7 @@ const casesOf = (
       paceMs: fc.constantFrom(0, 3, 8),
       endPosition: fc.boolean(),
       restarts: fc.boolean(),
-      seed: randomSeed
+      seed
     })
     .map(({ onFiles, onRemote, ...c }): Case => ({ ...c, query, faults: c.store === "files" ? onFiles : onRemote }))
 

@@ -24,11 +24,12 @@ export type { SimulationReport } from "./report.ts"
 export { SimulationFailed, type SimulationFailure } from "./SimulationFailed.ts"
 export type { SimulationOptions, Testable } from "./tested.ts"
 
-/** One history, run again. */
+/** One history, run again by {@link replay}. */
 export interface Replayed {
   readonly outcome: Outcome
   /** The law that it breaks; undefined: it breaks none. */
   readonly law: string | undefined
+  /** What is wrong, sentence by sentence; empty where no law is broken. */
   readonly problems: ReadonlyArray<string>
   /** The same each time the token is replayed. */
   readonly traceHash: string
@@ -54,7 +55,9 @@ const batchRuns = 25
 
 /**
  * Runs so many random histories of a pipeline, of the queries of a job, or of what a function makes in each process, and
- * judges each by the laws. Fails with the first that breaks one, shrunk; the message ends with the line that replays it.
+ * judges each by the laws. Fails with `LawViolated` at the first that breaks one, shrunk, which may take a thousand
+ * histories more; the message ends with the line that replays it. Fails with `InvalidOptions` before anything is run, and
+ * with `NotSimulated` where user code waits for what is not Effect's.
  */
 export const check = <E, R>(
   topology: Testable<E, R>,
@@ -84,7 +87,10 @@ export const checkWith = <E, R>(
     return counts.report(clock.currentTimeMillisUnsafe() - began)
   })
 
-/** Runs the history of a token again, with what happened in it. The topology and the options have to be the same. */
+/**
+ * Runs the history of a token again, with what happened in it; breaking a law is no failure here. The topology and the
+ * options have to be the same: fails with `InvalidOptions` where the token stands for nothing.
+ */
 export const replay = <E, R>(
   topology: Testable<E, R>,
   options: SimulationOptions,

@@ -1,5 +1,5 @@
 /** What a simulation says: of a failure, everything that it takes to understand it and to see it again; of success, counts. */
-import { type Fault, isCrash } from "./Fault.ts"
+import type { Fault } from "./Fault.ts"
 import { type FaultName, faultNameOf } from "./faultNames.ts"
 import { textOf } from "./compareRows.ts"
 import type { Breach } from "./checkHistories.ts"
@@ -8,14 +8,17 @@ import type { Case, Tested } from "./userHistory.ts"
 
 /** What many histories came to. */
 export interface SimulationReport {
+  /** Histories that were run, each once: what laws compare them with, and what shrinking tries, does not count. */
   readonly histories: number
   /** The middle of how many rows histories were fed. */
   readonly eventsMedian: number
   /** Processes that were killed, by whatever. */
   readonly crashes: number
-  /** Faults that struck, by name. */
+  /** How often faults struck, by name; `power-loss` is also what `torn-write` asks for. */
   readonly faults: { readonly [name in FaultName]?: number }
+  /** On the clock, to a tenth. */
   readonly seconds: number
+  /** Histories a second. */
   readonly perSecond: number
 }
 
@@ -27,14 +30,11 @@ export class Counts {
   readonly #faults = new Map<FaultName, number>()
 
   /** Counts one history. */
-  add({ rows, faults }: Outcome): void {
+  add({ rows, crashes, faults }: Outcome): void {
     this.histories++
     this.#events.push(rows.length)
-    for (const [kind, times] of faults) {
-      const name = faultNameOf(kind)
-      this.#faults.set(name, (this.#faults.get(name) ?? 0) + times)
-      if (isCrash(kind)) this.crashes += times
-    }
+    this.crashes += crashes
+    for (const [name, times] of faults) this.#faults.set(name, (this.#faults.get(name) ?? 0) + times)
   }
 
   /** The report, after so many milliseconds. */
@@ -92,7 +92,7 @@ const timingNote =
 
 /** What explains one that comes to something else each time. */
 const outsideNote =
-  "  note: run again, this history comes to something else, so it depends on what no seed decides: a variable that outlives the processes (give a function that makes the topology), Date.now, Math.random"
+  "  note: run again, this history comes to something else, so it depends on what no seed decides: a variable that outlives the processes (let Simulation.check be given a function that makes the topology), Date.now, Math.random"
 
 /** What came of a history, and how it is seen again. */
 export interface Told {

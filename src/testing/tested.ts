@@ -24,15 +24,15 @@ export type Testable<E, R> = Pipeline<E, R> | Job<string, E, R> | (() => Pipelin
 
 /** Options of a simulation. */
 export interface SimulationOptions {
-  /** One for each source of the topology. */
+  /** One for each source of the topology, made by `Simulation.feed`. */
   readonly feeds: ReadonlyArray<Feed>
-  /** What may go wrong; default everything. */
+  /** What may go wrong; default `Simulation.faultNames`, which is everything. */
   readonly faults?: ReadonlyArray<FaultName>
-  /** What must hold; default `Law.standard`. */
+  /** What must hold; default `Law.standard`. `Law.finishes` always has to. */
   readonly laws?: ReadonlyArray<Law.Law>
-  /** How many histories; default 500. */
+  /** How many histories, 1 to 1,000,000,000; default 500. */
   readonly histories?: number
-  /** Where random choices begin; default 1. The same seed gives the same histories. */
+  /** Where random choices begin, a whole number of 32 bits; default 1. The same seed gives the same histories. */
   readonly seed?: number
   /** Sinks that run as they are, see `Simulation.own`; others become tables. */
   readonly sinks?: ReadonlyArray<OwnSink>

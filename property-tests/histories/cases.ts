@@ -148,13 +148,23 @@ const job: fc.Arbitrary<Job> = fc
 const isPlain = (j: Job): boolean =>
   j.sources.flat().every(({ rows }) => rows.every((r) => typeof r.id === "number" && typeof r.key === "string"))
 
+/** Of copies that one time calls late and the other does not it is not fixed which one is kept. */
+const canBeTimedAgain = (j: Job): boolean => j.dedupe === undefined
+
+/** Files say when nothing was appended. */
+const canBeInFiles = (j: Job): boolean => isPlain(j) && j.maxFutureSkew === undefined
+
+const sometimes = <A, B>(arbitrary: fc.Arbitrary<A>, mostly: B): fc.Arbitrary<A | B> =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(mostly) }, { weight: 1, arbitrary })
+
 const placeOf = (j: Job, mode: JobCase["mode"]): fc.Arbitrary<Place> =>
   fc.record({
     store: fc.constantFrom("files" as const, "remote" as const, "remote" as const, "remote" as const),
     toFiles: mode === "append" && isPlain(j) ? fc.boolean() : fc.constant(false)
   })
 
-const biased: fc.Arbitrary<JobCase> = job
+/** Cases of the usual kind. */
+export const usualCase: fc.Arbitrary<JobCase> = job
   .chain((j) => fc.record({ job: fc.constant(j), mode: fc.constantFrom(...modesOf(j)) }))
   .chain(({ job: j, mode }) => placeOf(j, mode).map((place) => ({ job: j, mode, place })))
   .chain(({ job: j, mode, place }) =>
@@ -171,9 +181,32 @@ const biased: fc.Arbitrary<JobCase> = job
       restarts: fc.boolean(),
       retained: fc.integer({ min: 1, max: 3 }),
       lives: fc.array(life, { minLength: 1, maxLength: 4 }),
-      faults: faultPlan(place)
+      faults: faultPlan(place),
+      inFiles: fc.constant(0),
+      keepMs: fc.constant(undefined)
     })
   )
 
+/** The same cases, some of them with rows from files, a table that keeps little, or a stream that is timed twice. */
+export const oftenMore = (cases: fc.Arbitrary<JobCase>): fc.Arbitrary<JobCase> =>
+  cases.chain((c) =>
+    fc.noBias(
+      fc
+        .record({
+          inFiles: canBeInFiles(c.job) ? sometimes(fc.integer({ min: 1, max: 3 }), 0) : fc.constant(0),
+          keepMs:
+            c.job.windows === undefined
+              ? fc.constant(undefined)
+              : sometimes(fc.integer({ min: 1, max: 12 }), undefined),
+          again: canBeTimedAgain(c.job) ? sometimes(fc.integer({ min: 0, max: 12 }), undefined) : fc.constant(undefined)
+        })
+        .map(({ again, ...more }): JobCase => ({
+          ...c,
+          ...more,
+          job: again === undefined ? c.job : { ...c.job, again }
+        }))
+    )
+  )
+
 /** Cases. Edges are in the moves of rows already; fast-check's own bias would only make half of all cases tiny. */
-export const jobCase: fc.Arbitrary<JobCase> = minimisedBy(fc.noBias(biased), simplerJobs)
+export const jobCase: fc.Arbitrary<JobCase> = minimisedBy(oftenMore(fc.noBias(usualCase)), simplerJobs)

@@ -7,18 +7,14 @@ import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import * as Files from "../src/connectors/files/Files.ts"
 import { attempt, type Fault, type History, live } from "../test/files/recoveryDriver.ts"
+import { Seeded } from "../src/testing/seeded.ts"
 import { type DiskFaults, makeSimulatedDisk } from "../src/testing/SimulatedDisk.ts"
 import { runs } from "./engineJobs.ts"
 
-/** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
+/** Numbers from 0 to below 1, the same for the same seed. */
 const chanceOf = (seed: number): (() => number) => {
-  let a = seed | 0
-  return () => {
-    a = (a + 0x6d2b79f5) | 0
-    let t = Math.imul(a ^ (a >>> 15), 1 | a)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
+  const seeded = new Seeded(seed)
+  return () => seeded.chance()
 }
 
 /** Calls to the disk that an undisturbed attempt makes: where faults may happen. */

@@ -7,8 +7,8 @@ import { type Chain, chainOf, newestPart } from "./chain.ts"
 import { conclude as conclusion, type Expected, type History, lookAt } from "./history.ts"
 import { changed, compare } from "./parts.ts"
 import { type Ended, isFrozen, pause, type Running, start, type StartOptions, until } from "./process.ts"
-import { seeded, type Seeded } from "./seeded.ts"
-import { nameOf } from "./targets.ts"
+import { unnumbered } from "../../src/testing/failpoints.ts"
+import { Seeded } from "../../src/testing/seeded.ts"
 import { inParallel, isRight, makeTally } from "./tally.ts"
 import type { World } from "./world.ts"
 
@@ -120,7 +120,7 @@ const duel = async (options: StartOptions, expected: Expected, random: Seeded, r
     history: { folder, steps, wrong, problems },
     owned,
     fenced: loser.code === fencedCode,
-    frozenAt: nameOf(rule.split(":").slice(0, 2).join(":")),
+    frozenAt: unnumbered(rule.split(":").slice(0, 2).join(":")),
     takeoverMs
   }
 }
@@ -128,7 +128,7 @@ const duel = async (options: StartOptions, expected: Expected, random: Seeded, r
 /** Runs it. */
 export const fenceTest = async (world: World, test: FenceTest): Promise<FenceTestResult> => {
   const { settings, expected } = world
-  const random = seeded(world.seed)
+  const random = new Seeded(world.seed)
   const tally = makeTally(world)
   const frozenAt = new Map<string, number>()
   let freezes = 0

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { seeded } from "./seeded.ts"
+import { Seeded } from "../../src/testing/seeded.ts"
 
 /** A flight as the job reads it. */
 export interface Flight {
@@ -35,7 +35,7 @@ const broken = (kind: number, id: string): string => {
 
 /** Writes `lane-0.jsonl` to `lane-3.jsonl` into a folder; returns how many lines there are. */
 export const writeFlights = (folder: string, flights: number, seed: number): number => {
-  const random = seeded(seed)
+  const random = new Seeded(seed)
   const all = JSON.parse(readFileSync(recorded, "utf8")) as ReadonlyArray<
     Omit<Flight, "id" | "date"> & { date: string }
   >

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { type Chain, type ChainFacts, chainOf, newestPart, numberOf } from "./chain.ts"
 import { compare, filesIn, type Seen, seenIn, watch, type Wrong } from "./parts.ts"
 import { rot, type Rot } from "./rot.ts"
-import { seeded } from "./seeded.ts"
+import { Seeded } from "../../src/testing/seeded.ts"
 import { type Ended, start, type StartOptions, until } from "./process.ts"
 
 /** What is done to one process. */
@@ -196,7 +196,7 @@ export const runHistory = async (
   for (;;) {
     const step = next(steps.at(-1))
     const which = `process ${steps.length + 1}`
-    if (step?.rot !== undefined) rot(folder, step.rot.what, before, seeded(step.rot.seed))
+    if (step?.rot !== undefined) rot(folder, step.rot.what, before, new Seeded(step.rot.seed))
     const result = await runStep(options, step)
     const { ended } = result
     const after = chainOf(folder)

@@ -12,7 +12,7 @@ import { chainOf, newestPart } from "./chain.ts"
 import { conclude, lookAt } from "./history.ts"
 import { compare, watch, type Wrong } from "./parts.ts"
 import { type Ended, start, type StartOptions } from "./process.ts"
-import { seeded, type Seeded } from "./seeded.ts"
+import { Seeded } from "../../src/testing/seeded.ts"
 import { inParallel } from "./tally.ts"
 import type { World } from "./world.ts"
 
@@ -149,7 +149,7 @@ const round = async (world: World, library: string, options: StartOptions, rando
 /** Runs it; needs {@link canInject}. */
 export const ioTest = async (world: World, test: IoTest): Promise<IoTestResult> => {
   const library = build(world.root)
-  const random = seeded(world.seed)
+  const random = new Seeded(world.seed)
   const faultsByKind: { [kind: string]: number } = {}
   const problems: Array<string> = []
   const sum = { rounds: 0, gaveUp: 0, restarts: 0, lost: 0, duplicated: 0, foreign: 0 }

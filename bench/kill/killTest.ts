@@ -6,7 +6,7 @@ import type { Chain } from "./chain.ts"
 import { runHistory, type Step, type StepResult } from "./history.ts"
 import { commandLine, embedded } from "./process.ts"
 import type { Rot } from "./rot.ts"
-import { seeded, type Seeded } from "./seeded.ts"
+import { Seeded } from "../../src/testing/seeded.ts"
 import { failpointNames, failpointsAfterRot } from "../../src/testing/failpoints.ts"
 import { inParallel, isRight, makeTally } from "./tally.ts"
 import { makeTargets, type Targets } from "./targets.ts"
@@ -84,7 +84,7 @@ const sayEveryMs = 10_000
 /** Runs it. */
 export const killTest = async (world: World, test: KillTest): Promise<KillTestResult> => {
   const { settings, expected } = world
-  const random = seeded(world.seed)
+  const random = new Seeded(world.seed)
   const targets = makeTargets(sidesOf(failpointNames), new Set(sidesOf(failpointsAfterRot)))
   targets.passed(new Set(expected.passed))
   const tally = makeTally(world)

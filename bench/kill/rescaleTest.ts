@@ -1,6 +1,6 @@
 /** Another parallelism at each restart (rule C11), after stops and after kills: 1, 3, 2. The results are the same. */
 import { runHistory, type Step } from "./history.ts"
-import { seeded } from "./seeded.ts"
+import { Seeded } from "../../src/testing/seeded.ts"
 import { inParallel, isRight, makeTally } from "./tally.ts"
 import type { World } from "./world.ts"
 
@@ -25,7 +25,7 @@ export interface RescaleTestResult {
 /** Runs it. */
 export const rescaleTest = async (world: World, test: RescaleTest): Promise<RescaleTestResult> => {
   const { settings, expected } = world
-  const random = seeded(world.seed)
+  const random = new Seeded(world.seed)
   const tally = makeTally(world)
   let rescaled = 0
   const one = async (n: number): Promise<void> => {

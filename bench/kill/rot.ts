@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Chain } from "./chain.ts"
 import { manifestName, queryPrefix } from "../../src/checkpoint/names.ts"
-import type { Seeded } from "./seeded.ts"
+import type { Seeded } from "../../src/testing/seeded.ts"
 
 /** What goes bad: a copy of the newest manifest, or of its state; the newest manifest if it has no copy. */
 export type Rot = "manifest" | "state" | "uncopied"

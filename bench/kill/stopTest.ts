@@ -3,7 +3,7 @@
  * stays open: in the end everything is as an undisturbed run leaves it.
  */
 import { runHistory } from "./history.ts"
-import { seeded } from "./seeded.ts"
+import { Seeded } from "../../src/testing/seeded.ts"
 import { inParallel, isRight, makeTally } from "./tally.ts"
 import type { World } from "./world.ts"
 
@@ -36,7 +36,7 @@ const livesMs = 2_000
 /** Runs it. */
 export const stopTest = async (world: World, test: StopTest): Promise<StopTestResult> => {
   const { expected } = world
-  const random = seeded(world.seed)
+  const random = new Seeded(world.seed)
   const tally = makeTally(world)
   let stops = 0
   let outside = 0

@@ -2,10 +2,8 @@
  * Where to kill next: failpoints that were hit least first, with random moments in between, so that each side of each
  * step has its share.
  */
-import type { Seeded } from "./seeded.ts"
-
-/** `sink[3].commit.sent` counts as `sink[i].commit.sent`. */
-export const nameOf = (failpoint: string): string => failpoint.replace(/\[\d+\]/, "[i]")
+import { unnumbered } from "../../src/testing/failpoints.ts"
+import type { Seeded } from "../../src/testing/seeded.ts"
 
 /** A side of a step: `manifest.copy:before`. */
 export type Side = string
@@ -52,7 +50,7 @@ export const makeTargets = (known: ReadonlyArray<Side>, rare: ReadonlySet<Side>)
     const passage = 1 + random.below(1 + random.below(passagesMax))
     return `${random.pick([...(names.get(side) ?? [side])])}:${passage}:kill`
   }
-  const sideOf = (rule: string): Side => nameOf(rule.split(":").slice(0, 2).join(":"))
+  const sideOf = (rule: string): Side => unnumbered(rule.split(":").slice(0, 2).join(":"))
   return {
     next,
     hit: (rule) => {
@@ -66,7 +64,7 @@ export const makeTargets = (known: ReadonlyArray<Side>, rare: ReadonlySet<Side>)
     },
     passed: (sides) => {
       for (const actual of sides) {
-        const side = nameOf(actual)
+        const side = unnumbered(actual)
         if (!hits.has(side)) hits.set(side, 0)
         const known = names.get(side) ?? new Set()
         // A name that stood for a number is none that a process passes.

@@ -5,6 +5,7 @@ import { ofEpochs } from "./planted/epochs.ts"
 import { ofFiles } from "./planted/files.ts"
 import { ofRows } from "./planted/rows.ts"
 import { ofTime } from "./planted/time.ts"
+import { unseen } from "./planted/unseen.ts"
 
 /** All of them. */
-export const planted: ReadonlyArray<Planted> = [...ofTime, ...ofRows, ...ofEpochs, ...ofTheChain, ...ofFiles]
+export const planted: ReadonlyArray<Planted> = [...ofTime, ...ofRows, ...ofEpochs, ...ofTheChain, ...ofFiles, ...unseen]

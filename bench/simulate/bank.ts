@@ -6,7 +6,7 @@ import { parseArgs } from "node:util"
 import { runBank } from "../../property-tests/histories/bankHistory.ts"
 import { ready } from "../../property-tests/histories/search.ts"
 import type { Fault } from "../../src/testing/Fault.ts"
-import { failpointNames, failpointsAfterRot } from "../../src/testing/failpoints.ts"
+import { failpointsOf } from "../../src/testing/failpoints.ts"
 import { Seeded } from "../../src/testing/seeded.ts"
 
 const { values } = parseArgs({
@@ -21,9 +21,7 @@ const transfers = Number(values.transfers)
 const crashes = Number(values.crashes)
 const seed = Number(values.seed)
 const random = new Seeded(seed)
-const passed = failpointNames.filter(
-  (name) => !failpointsAfterRot.includes(name) && !/^(stage|file)\.|stage$|out$/.test(name)
-)
+const passed = failpointsOf("files", false)
 /** So many more epochs than crashes that each crash has some progress before it. */
 const epochRows = Math.max(1000, Math.floor(transfers / (crashes * 2.5)))
 const faults = Array.from({ length: crashes }, (): Fault => {

@@ -1,7 +1,7 @@
 /**
  * `npm run -s simulate -- --histories 300000 [--seed 1] [--workers 2]`: the real runtime under the simulator, so many times.
  * Says on stderr how it goes, and ends with one line of JSON; exits 1 when a history went wrong, with the line that replays
- * it. `-- --replay TOKEN [--repeat 1000]` runs one history again, and says whether its trace is the same each time.
+ * it. A run may be made in parts: `--from 100000` begins where `--histories 100000` of the same seed ended. `-- --replay TOKEN [--repeat 1000]` runs one history again, and says whether its trace is the same each time.
  */
 import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
@@ -17,6 +17,7 @@ import type { Batch } from "./worker.ts"
 const { values } = parseArgs({
   options: {
     histories: { type: "string", default: "10000" },
+    from: { type: "string", default: "0" },
     seed: { type: "string", default: "1" },
     workers: { type: "string", default: String(availableParallelism()) },
     /** Only this suite, instead of all in their shares. */
@@ -29,6 +30,13 @@ const { values } = parseArgs({
 
 const batchRuns = 250
 const sayEveryMs = 10_000
+
+const number = (name: "histories" | "from" | "seed" | "workers" | "repeat" | "faults-min"): number => {
+  const value = Number(values[name])
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  console.error(`--${name} ${values[name]} is not a whole number from 0 on`)
+  return process.exit(2)
+}
 
 /** Runs one history again and again. */
 const replayed = async (token: string, times: number): Promise<never> => {
@@ -57,9 +65,11 @@ const replayed = async (token: string, times: number): Promise<never> => {
   process.exit(problems.length === 0 && hashes.size === 1 ? 0 : 1)
 }
 
-if (values.replay !== undefined) await replayed(values.replay, Number(values.repeat))
+if (values.replay !== undefined) await replayed(values.replay, number("repeat"))
 
-const histories = Number(values.histories)
+const from = number("from")
+const until = from + number("histories")
+const seed = number("seed")
 const shares = (Object.keys(suites) as Array<SuiteName>).flatMap((name) =>
   Array.from({ length: values.suite === undefined ? suites[name].share : Number(values.suite === name) }, () => name)
 )
@@ -70,16 +80,16 @@ if (shares.length === 0) {
 const tally = emptyTally()
 const began = performance.now()
 const seconds = (): number => (performance.now() - began) / 1000
-let given = 0
+let given = from
 let failure: Search["failure"]
 
 /** The next batch: which suite is decided by its number, so that a release has its shares of all. */
 const next = (): Batch | undefined => {
-  if (given >= histories || failure !== undefined) return undefined
-  const runs = Math.min(batchRuns, histories - given)
-  const number = Math.floor(given / batchRuns)
+  if (given >= until || failure !== undefined) return undefined
+  const runs = Math.min(batchRuns, until - given)
+  const batch = Math.floor(given / batchRuns)
   given += runs
-  return { suite: shares[(number * 37) % shares.length], seed: Number(values.seed) * 1_000_003 + number, runs }
+  return { suite: shares[(batch * 37) % shares.length], seed: seed * 1_000_003 + batch, runs }
 }
 
 const work = (): Promise<void> =>
@@ -109,12 +119,12 @@ const telling = setInterval(() => {
     `${tally.histories} histories, ${rate}/s, ${tally.crashes} crashes, ${tally.lost} lost, ${tally.duplicated} duplicated`
   )
 }, sayEveryMs)
-await Promise.all(Array.from({ length: Number(values.workers) }, work))
+await Promise.all(Array.from({ length: number("workers") }, work))
 clearInterval(telling)
 
 const sides = failpointNames.flatMap((name) => [`${name}:before`, `${name}:after`])
 const took = seconds()
-const rare = faultKinds.filter((kind) => (tally.faults[kind] ?? 0) < Number(values["faults-min"]))
+const rare = faultKinds.filter((kind) => (tally.faults[kind] ?? 0) < number("faults-min"))
 const unhit = sides.filter((side) => (tally.failpoints[side] ?? 0) === 0)
 const isRight = failure === undefined && rare.length === 0
 if (failure !== undefined) {

@@ -8,7 +8,7 @@ import { EventStream, Memory, Query, Trigger } from "tidemark"
 import { runHistory } from "../../src/testing/History.ts"
 import { simulatedSource } from "../../src/testing/SimulatedLog.ts"
 import { simulatedStartMs } from "../../src/testing/Simulator.ts"
-import type { Life, World } from "../../src/testing/World.ts"
+import type { Life, Store, World } from "../../src/testing/World.ts"
 import type { Verdict } from "./jobHistory.ts"
 import { faultySinks, logFaultsOf, type WorldFaults } from "./worldFaults.ts"
 
@@ -21,7 +21,7 @@ export interface BankCase extends WorldFaults {
   readonly epochRows: number
   /** Transfers of a partition that come each millisecond. */
   readonly perMs: number
-  readonly store: "files" | "remote"
+  readonly store: Store
   readonly lives: ReadonlyArray<Life>
 }
 

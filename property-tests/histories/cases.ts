@@ -1,8 +1,9 @@
 /** Random histories: jobs of a size in which things can go wrong, the ways they run, and plans of faults. */
 import * as fc from "fast-check"
 import { failpointsAfterRot, failpointsOf, isOfFiles } from "../../src/testing/failpoints.ts"
+import { life, momentAt, momentIn, processFault, seed } from "../../src/testing/faultPlans.ts"
 import type { Fault, Moment, ProcessFault, WorldFault } from "../../src/testing/Fault.ts"
-import type { Life } from "../../src/testing/World.ts"
+import type { Store } from "../../src/testing/World.ts"
 import type { Job } from "../../test/oracle/Job.ts"
 import { jobs, modesOf } from "../engineJobs.ts"
 import type { JobCase } from "./jobHistory.ts"
@@ -11,56 +12,31 @@ import { simplerJobs } from "./smaller.ts"
 
 /** Where checkpoints and results are kept: what decides which failpoints there are, and which faults can happen. */
 export interface Place {
-  readonly store: "files" | "remote"
+  readonly store: Store
   readonly toFiles: boolean
 }
 
-/** Steps that a process of a usual history takes until its end. */
-const stepsUsual = 500
 /** Steps that every process takes. */
 const stepsSure = 150
 
+/** Steps 5 and 6 of an epoch, then 7: each order matters to tokens. */
+export const publishing = ["manifest.primary", "manifest.listed", "manifest.copy", "manifest.copy.listed"]
+export const committing = ["sink[i].commit.sent", "sink[i].commit.replied"]
+const takingOver = ["takeover.primary", "takeover.listed", "takeover.copy"]
+
 /** Those that every process passes that makes an epoch: a fault there happens. */
-const passedSurely: ReadonlyArray<string> = [
-  "takeover.primary",
-  "takeover.listed",
-  "takeover.copy",
-  "sweep",
-  "snapshot.write",
-  "manifest.primary",
-  "manifest.listed",
-  "manifest.copy",
-  "manifest.copy.listed",
-  "sink[i].commit.sent",
-  "sink[i].commit.replied"
-]
-
-const momentAt = (names: ReadonlyArray<string>, ...passages: ReadonlyArray<number>): fc.Arbitrary<Moment> =>
-  fc.record({
-    failpoint: fc.constantFrom(...names),
-    when: fc.constantFrom("before" as const, "after" as const),
-    passage: fc.constantFrom(...passages)
-  })
-
-const momentIn = (names: ReadonlyArray<string>): fc.Arbitrary<Moment> =>
-  fc.oneof(
-    { weight: 2, arbitrary: fc.record({ steps: fc.integer({ min: 1, max: stepsUsual }) }) },
-    { weight: 3, arbitrary: momentAt(names, 1, 1, 2) }
-  )
+const passedSurely = [...takingOver, "sweep", "snapshot.write", ...publishing, ...committing]
 
 const sureMoment: fc.Arbitrary<Moment> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ steps: fc.integer({ min: 1, max: stepsSure }) }) },
   { weight: 3, arbitrary: momentAt(passedSurely, 1) }
 )
 
-const seed = fc.integer({ min: 0, max: 0x3fff_ffff })
-
 const kind = <K extends string>(name: K): fc.Arbitrary<K> => fc.constant(name)
 
-const kill = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => fc.record({ kind: kind("kill"), at })
-const powerLoss = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> =>
-  fc.record({ kind: kind("power loss"), at, seed })
-const rot = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => fc.record({ kind: kind("rot"), at, seed })
+const kill = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => processFault("kill", at)
+const powerLoss = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => processFault("power loss", at)
+const rot = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => processFault("rot", at)
 /** Asleep until the process that took over is gone, or for as long as that one waits for it, or longer. */
 const freeze = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> =>
   fc.record({
@@ -76,17 +52,10 @@ const processFaultAt = (place: Place, moment: fc.Arbitrary<Moment>): fc.Arbitrar
     { weight: 4, arbitrary: kill(moment) },
     { weight: onDisk(place) ? 5 : 1, arbitrary: powerLoss(moment) },
     { weight: 3, arbitrary: rot(moment) },
-    { weight: 2, arbitrary: fc.record({ kind: kind("sigterm"), at: moment }) },
+    { weight: 2, arbitrary: processFault("sigterm", moment) },
     { weight: 2, arbitrary: freeze(moment) },
-    { weight: 1, arbitrary: fc.record({ kind: kind("second"), at: moment }) },
-    {
-      weight: 1,
-      arbitrary: fc.record({
-        kind: kind("clock jump"),
-        at: moment,
-        byMs: fc.constantFrom(-86_400_000, -3_000, 3_000, 86_400_000)
-      })
-    }
+    { weight: 1, arbitrary: processFault("second", moment) },
+    { weight: 1, arbitrary: processFault("clock jump", moment) }
   )
 
 const disk = (last: number): fc.Arbitrary<WorldFault> =>
@@ -127,10 +96,6 @@ const worldFault = (place: Place, reach: number): fc.Arbitrary<Fault> => {
   )
 }
 
-const publishing = ["manifest.primary", "manifest.listed", "manifest.copy", "manifest.copy.listed"]
-const takingOver = ["takeover.primary", "takeover.listed", "takeover.copy"]
-const committing = ["sink[i].commit.sent", "sink[i].commit.replied"]
-
 /** Faults that go ill together: what one leaves, the next one meets. */
 const togetherIn = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
   const pending = momentAt([...publishing, ...committing], 1, 1, 2)
@@ -155,7 +120,7 @@ const togetherIn = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
 
 /** Plans of faults for a history in a place; empty in one of thirty, and mostly with one that happens. */
 export const faultPlan = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
-  const anywhere = momentIn(failpointsOf(place.store, place.toFiles))
+  const anywhere = momentIn(failpointsOf(place.store, place.toFiles), 2)
   const any: fc.Arbitrary<Fault> = fc.oneof(
     { weight: 3, arbitrary: processFaultAt(place, anywhere) },
     { weight: 2, arbitrary: worldFault(place, 1) }
@@ -174,12 +139,6 @@ export const faultPlan = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
     .map(([begin, others]) => (begin.length === 0 ? [] : [...begin, ...others]))
 }
 
-export const life: fc.Arbitrary<Life> = fc.record({
-  parallelism: fc.integer({ min: 1, max: 3 }),
-  chunkRows: fc.constantFrom(1, 3, 7, 1024),
-  elsewhere: fc.boolean()
-})
-
 /** Jobs of some dozens of rows in some partitions. */
 const job: fc.Arbitrary<Job> = fc
   .tuple(jobs({ rowsMax: 28, partitionsMin: 1, partitionsMax: 3 }), fc.integer({ min: 0, max: 3 }))
@@ -189,13 +148,23 @@ const job: fc.Arbitrary<Job> = fc
 const isPlain = (j: Job): boolean =>
   j.sources.flat().every(({ rows }) => rows.every((r) => typeof r.id === "number" && typeof r.key === "string"))
 
+/** Of copies that one time calls late and the other does not it is not fixed which one is kept. */
+const canBeTimedAgain = (j: Job): boolean => j.dedupe === undefined
+
+/** Files say when nothing was appended. */
+const canBeInFiles = (j: Job): boolean => isPlain(j) && j.maxFutureSkew === undefined
+
+const sometimes = <A, B>(arbitrary: fc.Arbitrary<A>, mostly: B): fc.Arbitrary<A | B> =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(mostly) }, { weight: 1, arbitrary })
+
 const placeOf = (j: Job, mode: JobCase["mode"]): fc.Arbitrary<Place> =>
   fc.record({
     store: fc.constantFrom("files" as const, "remote" as const, "remote" as const, "remote" as const),
     toFiles: mode === "append" && isPlain(j) ? fc.boolean() : fc.constant(false)
   })
 
-const biased: fc.Arbitrary<JobCase> = job
+/** Cases of the usual kind. */
+export const usualCase: fc.Arbitrary<JobCase> = job
   .chain((j) => fc.record({ job: fc.constant(j), mode: fc.constantFrom(...modesOf(j)) }))
   .chain(({ job: j, mode }) => placeOf(j, mode).map((place) => ({ job: j, mode, place })))
   .chain(({ job: j, mode, place }) =>
@@ -212,9 +181,32 @@ const biased: fc.Arbitrary<JobCase> = job
       restarts: fc.boolean(),
       retained: fc.integer({ min: 1, max: 3 }),
       lives: fc.array(life, { minLength: 1, maxLength: 4 }),
-      faults: faultPlan(place)
+      faults: faultPlan(place),
+      inFiles: fc.constant(0),
+      keepMs: fc.constant(undefined)
     })
   )
 
+/** The same cases, some of them with rows from files, a table that keeps little, or a stream that is timed twice. */
+export const oftenMore = (cases: fc.Arbitrary<JobCase>): fc.Arbitrary<JobCase> =>
+  cases.chain((c) =>
+    fc.noBias(
+      fc
+        .record({
+          inFiles: canBeInFiles(c.job) ? sometimes(fc.integer({ min: 1, max: 3 }), 0) : fc.constant(0),
+          keepMs:
+            c.job.windows === undefined
+              ? fc.constant(undefined)
+              : sometimes(fc.integer({ min: 1, max: 12 }), undefined),
+          again: canBeTimedAgain(c.job) ? sometimes(fc.integer({ min: 0, max: 12 }), undefined) : fc.constant(undefined)
+        })
+        .map(({ again, ...more }): JobCase => ({
+          ...c,
+          ...more,
+          job: again === undefined ? c.job : { ...c.job, again }
+        }))
+    )
+  )
+
 /** Cases. Edges are in the moves of rows already; fast-check's own bias would only make half of all cases tiny. */
-export const jobCase: fc.Arbitrary<JobCase> = minimisedBy(fc.noBias(biased), simplerJobs)
+export const jobCase: fc.Arbitrary<JobCase> = minimisedBy(oftenMore(fc.noBias(usualCase)), simplerJobs)

@@ -8,7 +8,7 @@ import type { AnySink } from "../../src/model/Sink.ts"
 import type { Source } from "../../src/model/Source.ts"
 import type { Fault } from "../../src/testing/Fault.ts"
 import { type HistoryResult, runHistory } from "../../src/testing/History.ts"
-import type { Life, Subject, World } from "../../src/testing/World.ts"
+import type { Life, Store, Subject, World } from "../../src/testing/World.ts"
 import { Seeded } from "../../src/testing/seeded.ts"
 import type { SimulatedDisk } from "../../src/testing/SimulatedDisk.ts"
 import { type LogFault, type SimulatedPartition, simulatedSource } from "../../src/testing/SimulatedLog.ts"
@@ -17,6 +17,7 @@ import { pipelineOf } from "../../test/engine/build.ts"
 import { countsOf } from "../../test/engine/run.ts"
 import { type Job, multiset, type Partition, type Row } from "../../test/oracle/Job.ts"
 import { evaluate } from "../../test/oracle/Oracle.ts"
+import { filesOf, putFiles } from "./fileInput.ts"
 import { brokenLaws } from "./laws.ts"
 import { faultySinks, logFaultsOf } from "./worldFaults.ts"
 
@@ -38,8 +39,12 @@ export interface JobCase {
   /** Epochs that stay readable: the fewer, the sooner what came before is collected. */
   readonly retained: number
   readonly lives: ReadonlyArray<Life>
-  readonly store: "files" | "remote"
+  readonly store: Store
   readonly faults: ReadonlyArray<Fault>
+  /** Rows are read from files on the simulated disk, each partition from so many; 0: from a log. */
+  readonly inFiles: number
+  /** How old results may be in mode complete, ms of event time; undefined: as old as they like. */
+  readonly keepMs: number | undefined
 }
 
 /** What was found. */
@@ -89,6 +94,7 @@ const logFaults = (c: JobCase): ReadonlyArray<ReadonlyArray<LogFault>> => {
 }
 
 const outFolder = "/out/results"
+const inFolder = (source: number): string => `/in/s${source}`
 
 /** The results as a reader of the folder sees them. */
 const readResults = (disk: SimulatedDisk): ReadonlyArray<unknown> =>
@@ -125,6 +131,8 @@ export const runCase = (c: JobCase): Verdict => {
   const faulty = faultySinks(c)
   const subject: Subject = (w, life) =>
     Effect.suspend(() => {
+      if (world === undefined && c.inFiles > 0)
+        for (const [s, partitions] of c.job.sources.entries()) putFiles(w.disk, inFolder(s), partitions, c.inFiles)
       world = w
       return start(c, w, life, sinks, logs, faulty)
     })
@@ -146,21 +154,22 @@ const start = (
   const { simulator } = world
   const { job, mode } = c
   let number = 0
-  const sources = job.sources.map((partitions, s) =>
-    simulatedSource(simulator, simulatedStartMs, {
+  const sources = job.sources.map((partitions, s) => {
+    if (c.inFiles > 0) return filesOf(inFolder(s), partitions.length)
+    return simulatedSource(simulator, simulatedStartMs, {
       name: `s${s}`,
       partitions: partitions.map((partition, index) => simulated(c, partition, number++, index)),
       features: { bounded: true, endPosition: c.endPosition, dynamicPartitions: false },
       faults: logs[s],
       onStruck: world.struck
     })
-  ) as unknown as ReadonlyArray<Source<Row, unknown, unknown>>
+  }) as unknown as ReadonlyArray<Source<Row, unknown, unknown>>
   const all = {
     results: faulty(world, c.toFiles ? Files.jsonLines(outFolder) : sinks.results) as AnySink,
     late: faulty(world, sinks.late),
     dedupeLate: faulty(world, sinks.dedupeLate)
   }
-  return Query.start(pipelineOf(job, sources, all, mode, { alignment: 20 }), {
+  return Query.start(pipelineOf(job, sources, all, mode, { alignment: 20 }, c.keepMs), {
     name: "job",
     chunkRows: life.chunkRows,
     parallelism: life.parallelism,
@@ -175,7 +184,11 @@ const judge = (c: JobCase, history: HistoryResult, { disk, objects }: World, sin
   const problems = [...history.problems]
   const { summary } = history
   if (summary === undefined) return { history, problems, lost: 0, duplicated: 0, events }
-  const wanted = evaluate(c.job)
+  const all = evaluate(c.job)
+  const oldest = c.mode === "complete" && c.keepMs !== undefined ? all.watermark - c.keepMs : -Infinity
+  // A result is as old as the last moment of its window (T10, A4).
+  const isKept = (row: unknown): boolean => (row as { readonly window_end: number }).window_end - 1 >= oldest
+  const wanted = oldest === -Infinity ? all : { ...all, results: all.results.filter(isKept) }
   const got = {
     results: c.toFiles
       ? readResults(disk)

@@ -24,6 +24,20 @@ const tagsOf = (objects: StoredObjects, query: string, copy: "primary" | "copy")
     })
   )
 
+/** Epochs that can be read: a copy of the manifest is sound, and a copy of the state is there. */
+const readableEpochs = (objects: StoredObjects, query: string): number => {
+  const readable = (["primary", "copy"] as const).flatMap((copy) =>
+    objects.names(chainPrefix(query, copy)).flatMap((name) => {
+      const bytes = objects.get(name)
+      const read = bytes === undefined ? undefined : decodeChainBytes(bytes)
+      if (read?.tag !== "manifest" || read.manifest.kind !== "epoch") return []
+      const hasState = read.manifest.state?.names.some((state) => objects.get(state) !== undefined) === true
+      return hasState ? [read.manifest.number] : []
+    })
+  )
+  return new Set(readable).size
+}
+
 /** What is against them. */
 export const brokenLaws = (c: JobCase, history: HistoryResult, objects: StoredObjects): ReadonlyArray<string> => {
   const problems: Array<string> = []
@@ -40,6 +54,9 @@ export const brokenLaws = (c: JobCase, history: HistoryResult, objects: StoredOb
   // Numbers follow each other, and what was put stays, or a tombstone in its place (C5).
   for (let number = 1; number < Math.max(...numbers); number++)
     if (!numbers.has(number)) problems.push(`C5: nothing stands at number ${number}, and more numbers follow`)
+  const readable = readableEpochs(objects, "job")
+  if (readable < Math.min(c.retained, history.epochs) && without("rot"))
+    problems.push(`C5: ${readable} epochs can be read, of the last ${c.retained}`)
   if (without("freeze", "second")) {
     if (history.passedOver > 0) problems.push(`C6: ${history.passedOver} numbers were passed over without a void`)
     // Whoever goes on mends what it finds; one that only stands by does not.

@@ -1,13 +1,17 @@
-/** Random histories of a live source, and of two processes that both take themselves for the owner. */
+/** Random histories of a live source, of two processes that both take themselves for the owner, and of the bank. */
 import * as fc from "fast-check"
 import type { Fault, ProcessFault } from "../../src/testing/Fault.ts"
-import { faultPlan, jobCase, life } from "./cases.ts"
+import { life, momentAt, processFault, seed } from "../../src/testing/faultPlans.ts"
+import { committing, faultPlan, oftenMore, publishing, usualCase } from "./cases.ts"
 import type { BankCase } from "./bankHistory.ts"
 import type { JobCase } from "./jobHistory.ts"
 import type { LiveCase, LivePartition } from "./liveHistory.ts"
 import { minimisedBy } from "./minimise.ts"
 import { simplerJobs } from "./smaller.ts"
-import { simplerBank, simplerLive } from "./smallerLive.ts"
+import { simplerBank, simplerLive, withPartitions } from "./smallerLive.ts"
+
+/** Most pauses between two rows are no longer, ms. */
+const usualPauseMs = 20
 
 const partition: fc.Arbitrary<LivePartition> = fc.record({
   appearsMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 2000 })),
@@ -17,7 +21,7 @@ const partition: fc.Arbitrary<LivePartition> = fc.record({
       key: fc.nat(2),
       // Now and then a pause after which the partition is idle.
       afterMs: fc.oneof(
-        { weight: 12, arbitrary: fc.nat(20) },
+        { weight: 12, arbitrary: fc.nat(usualPauseMs) },
         { weight: 1, arbitrary: fc.integer({ min: 500, max: 3000 }) }
       )
     }),
@@ -28,7 +32,7 @@ const partition: fc.Arbitrary<LivePartition> = fc.record({
 const live: fc.Arbitrary<LiveCase> = fc.noBias(
   fc
     .record({
-      seed: fc.integer({ min: 0, max: 0x3fff_ffff }),
+      seed,
       partitions: fc.array(partition, { minLength: 1, maxLength: 4, size: "max" }),
       sizeMs: fc.integer({ min: 1, max: 30 }),
       boundMs: fc.integer({ min: 0, max: 10 }),
@@ -40,39 +44,43 @@ const live: fc.Arbitrary<LiveCase> = fc.noBias(
       lives: fc.array(life, { minLength: 1, maxLength: 3 })
     })
     .chain((c) => faultPlan({ store: c.store, toFiles: false }).map((faults): LiveCase => ({ ...c, faults })))
-    .map((c): LiveCase => (c.partitions.some((p) => p.appearsMs === 0) ? c : withFirst(c)))
+    .map((c): LiveCase => withPartitions(c, c.partitions))
+)
+
+/** Its rows come ten times as far apart: it goes on for long, and is idle in its pauses only. */
+const slower = (p: LivePartition): LivePartition => ({
+  ...p,
+  moves: p.moves.map((m) => ({ ...m, afterMs: m.afterMs <= usualPauseMs ? m.afterMs * 10 : m.afterMs }))
+})
+
+/**
+ * The same cases, a third of them with partitions that are all there from the start, and mostly slow: while one goes on,
+ * others fall idle and come back.
+ */
+const oftenSlow: fc.Arbitrary<LiveCase> = live.chain((c) =>
+  fc
+    .record({ isSlow: fc.nat(2), picks: fc.array(fc.nat(3), { minLength: 4, maxLength: 4 }) })
+    .map(({ isSlow, picks }): LiveCase => {
+      if (isSlow > 0) return c
+      const partitions = c.partitions.map((p, i) => ({ ...(picks[i] === 0 ? p : slower(p)), appearsMs: 0 }))
+      return { ...c, partitions, whenQuiet: "hold" }
+    })
 )
 
 /** Cases of a live source. */
-export const liveCase: fc.Arbitrary<LiveCase> = minimisedBy(live, simplerLive)
-
-/** One partition at least is there from the start. */
-const withFirst = (c: LiveCase): LiveCase => ({
-  ...c,
-  partitions: c.partitions.map((p, i) => (i === 0 ? { ...p, appearsMs: 0 } : p))
-})
+export const liveCase: fc.Arbitrary<LiveCase> = minimisedBy(fc.noBias(oftenSlow), simplerLive)
 
 const moment = fc.oneof(
   fc.record({ steps: fc.integer({ min: 100, max: 600 }) }),
-  fc.record({
-    failpoint: fc.constantFrom(
-      "takeover.primary",
-      "takeover.copy",
-      "snapshot.write",
-      "manifest.primary",
-      "manifest.listed",
-      "manifest.copy",
-      "manifest.copy.listed",
-      "sink[i].commit.sent",
-      "sink[i].commit.replied",
-      "collect.tombstone.primary",
-      "collect.tombstone.copy",
-      "collect.data",
-      "sweep"
-    ),
-    when: fc.constantFrom("before" as const, "after" as const),
-    passage: fc.constantFrom(1, 1, 2, 3)
-  })
+  momentAt(
+    [
+      ...["takeover.primary", "takeover.copy", "snapshot.write"],
+      ...publishing,
+      ...committing,
+      ...["collect.tombstone.primary", "collect.tombstone.copy", "collect.data", "sweep"]
+    ],
+    ...[1, 1, 2, 3]
+  )
 )
 
 /** A process is frozen, or gets a rival; it wakes while the other is at work, or long after: its numbers are collected then. */
@@ -85,24 +93,24 @@ const splitFault: fc.Arbitrary<ProcessFault> = fc.oneof(
       wakeAfter: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 30_000 }))
     })
   },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("second" as const), at: moment }) }
+  { weight: 1, arbitrary: processFault("second", moment) }
 )
 
 /** Cases of split brains: small epochs, of which few are retained, so that a sleeper's numbers are soon collected. */
 const split: fc.Arbitrary<JobCase> = fc
-  .tuple(jobCase, splitFault, fc.constantFrom(4, 7, 13))
+  .tuple(fc.noBias(usualCase), splitFault, fc.constantFrom(4, 7, 13))
   .map(([c, first, epochRows]): JobCase => {
     const others: ReadonlyArray<Fault> = c.faults.slice(0, 2)
     return { ...c, faults: [first, ...others], epochRows, everyMs: 20, retained: 1 }
   })
 
 /** The same, made small as jobs are. */
-export const splitCase: fc.Arbitrary<JobCase> = minimisedBy(split, simplerJobs)
+export const splitCase: fc.Arbitrary<JobCase> = minimisedBy(oftenMore(split), simplerJobs)
 
 const bank: fc.Arbitrary<BankCase> = fc.noBias(
   fc
     .record({
-      seed: fc.integer({ min: 0, max: 0x3fff_ffff }),
+      seed,
       transfers: fc.integer({ min: 1, max: 70 }),
       accounts: fc.integer({ min: 2, max: 9 }),
       partitions: fc.integer({ min: 1, max: 3 }),

@@ -7,11 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { EventStream, Late, Memory, Query, Trigger, Window } from "tidemark"
+import type { FaultKind } from "../../src/testing/Fault.ts"
 import { runHistory } from "../../src/testing/History.ts"
 import { simulatedSource } from "../../src/testing/SimulatedLog.ts"
 import { simulatedStartMs } from "../../src/testing/Simulator.ts"
-import type { Life, World } from "../../src/testing/World.ts"
+import type { Life, Store, World } from "../../src/testing/World.ts"
 import type { Verdict } from "./jobHistory.ts"
+import { highestBefore } from "./raises.ts"
 import { faultySinks, logFaultsOf, type WorldFaults } from "./worldFaults.ts"
 
 /** A row; its id tells it from all others. */
@@ -37,7 +39,7 @@ export interface LiveCase extends WorldFaults {
   readonly endPosition: boolean
   readonly everyMs: number
   readonly restarts: boolean
-  readonly store: "files" | "remote"
+  readonly store: Store
   readonly lives: ReadonlyArray<Life>
 }
 
@@ -69,6 +71,31 @@ const arrivals = (c: LiveCase, p: number): ((row: number) => number) => {
   return (row) => (row < moments.length ? moments[row] : Math.max(at, end) + 1)
 }
 
+/** What holds a process up while time passes: its partitions may seem idle, with rows to be read. */
+const holdsUp: ReadonlyArray<FaultKind> = ["freeze", "sink slow"]
+
+/** Ids of the rows that may be late: those of windows that the watermark of their own partition may have passed (T4, T7). */
+const mayBeLate = (c: LiveCase, rows: ReadonlyArray<ReadonlyArray<LiveRow>>): ReadonlySet<number> => {
+  const isKnown = c.whenQuiet === "hold" && !c.faults.some(({ kind }) => holdsUp.includes(kind))
+  const limits = highestBefore(
+    rows.map((of, p) => {
+      let highest = -Infinity
+      return {
+        arrived: of.map((_, row) => arrivals(c, p)(row)),
+        watermarks: of.map(({ at }) => (highest = Math.max(highest, at)) - c.boundMs),
+        isFirst: c.partitions[p].appearsMs === 0
+      }
+    }),
+    idleAfterMs
+  )
+  const ids = rows.flatMap((of, p) => {
+    if (!isKnown || c.partitions[p].appearsMs > 0) return of.map(({ id }) => id)
+    const endOf = ({ at }: LiveRow): number => (Math.floor(at / c.sizeMs) + 1) * c.sizeMs
+    return of.filter((row, i) => endOf(row) <= limits[p][i]).map(({ id }) => id)
+  })
+  return new Set(ids)
+}
+
 interface Result {
   readonly key: string
   readonly window_end: number
@@ -79,7 +106,7 @@ interface Result {
 export const runLive = (c: LiveCase): Verdict => {
   const rows = rowsOf(c)
   const results = Memory.sink<Result>()
-  const late = Memory.sink<LiveRow>()
+  const lateRows = Memory.sink<LiveRow>()
   const faulty = faultySinks(c)
   const logFaults = logFaultsOf(c.faults, c.partitions.length, (p) => `p${p}`)
   const subject = (world: World, life: Life, exhausted: () => void) =>
@@ -111,7 +138,7 @@ export const runLive = (c: LiveCase): Verdict => {
           alignment: "1000 days"
         }),
         EventStream.keyBy("key"),
-        EventStream.window(Window.tumbling(c.sizeMs), { late: Late.to(faulty(world, late)) }),
+        EventStream.window(Window.tumbling(c.sizeMs), { late: Late.to(faulty(world, lateRows)) }),
         EventStream.aggregate(({ reduce }) => ({
           ids: reduce({
             state: Schema.Array(Schema.Number),
@@ -140,7 +167,11 @@ export const runLive = (c: LiveCase): Verdict => {
   const note = (id: number): void => void seen.set(id, (seen.get(id) ?? 0) + 1)
   const closed = Effect.runSync(results.rows)
   for (const { ids } of closed) for (const id of ids) note(id)
-  for (const { id } of Effect.runSync(late.rows)) note(id)
+  const late = Effect.runSync(lateRows.rows)
+  for (const { id } of late) note(id)
+  const excused = mayBeLate(c, rows)
+  for (const { id, at } of late)
+    if (!excused.has(id)) problems.push(`row ${id} at ${at} is late, and its partition cannot have stood that far`)
   let lost = 0
   let duplicated = 0
   for (const row of rows.flat()) {

@@ -82,7 +82,7 @@ const fewerOperators: Pass<JobCase> = (c) => {
   const add = (simpler: () => Job): void => void all.push(() => withJob(c, simpler()))
   if (job.before.length > 0) for (const before of without(job.before, 1)) add(() => ({ ...job, before: before() }))
   if (job.after.length > 0) for (const after of without(job.after, 1)) add(() => ({ ...job, after: after() }))
-  for (const field of ["branches", "dedupe", "chained", "early"] as const)
+  for (const field of ["branches", "dedupe", "chained", "early", "again"] as const)
     if (job[field] !== undefined) add(() => lacking(job, field))
   if (job.maxFutureSkew !== undefined) add(() => withoutGuard(job))
   if (job.few !== true) add(() => ({ ...job, few: true }))
@@ -103,6 +103,9 @@ const plainer: Pass<JobCase> = (c) => {
   add(c.paceMs === 0, { paceMs: 0 })
   add(!c.restarts, { restarts: false })
   add(c.endPosition, { endPosition: true })
+  add(c.inFiles === 0, { inFiles: 0 })
+  add(c.inFiles <= 1, { inFiles: c.inFiles - 1 })
+  add(c.keepMs === undefined, { keepMs: undefined })
   add(c.seed < 1000, { seed: c.seed % 1000 })
   return all
 }

@@ -4,8 +4,8 @@ import type { LiveCase, LivePartition } from "./liveHistory.ts"
 import { type Pass, without } from "./minimise.ts"
 import { fewerFaults, plainerLives } from "./smaller.ts"
 
-/** One partition at least is there from the start. */
-const withPartitions = (c: LiveCase, partitions: ReadonlyArray<LivePartition>): LiveCase => ({
+/** The case with these partitions, of which one at least is there from the start. */
+export const withPartitions = (c: LiveCase, partitions: ReadonlyArray<LivePartition>): LiveCase => ({
   ...c,
   partitions: partitions.some((p) => p.appearsMs === 0)
     ? partitions

@@ -1,5 +1,5 @@
 /** What many histories came to, added up. */
-import type { FaultKind } from "../../src/testing/Fault.ts"
+import { type FaultKind, isCrash } from "../../src/testing/Fault.ts"
 import type { Verdict } from "./jobHistory.ts"
 
 /** Sums over histories; plain data, so that workers can send it. */
@@ -39,8 +39,6 @@ const raise = (counts: { [name: string | number]: number }, name: string | numbe
   counts[name] = (counts[name] ?? 0) + by
 }
 
-const crashKinds: ReadonlySet<string> = new Set<FaultKind>(["kill", "power loss", "rot"])
-
 /** Counts one history. */
 export const count = (tally: Tally, { history, lost, duplicated, events }: Verdict): void => {
   tally.histories++
@@ -49,7 +47,7 @@ export const count = (tally: Tally, { history, lost, duplicated, events }: Verdi
   if (history.faults.size > 0) tally.withFaults++
   for (const [kind, times] of history.faults) {
     raise(tally.faults, kind, times)
-    if (crashKinds.has(kind)) tally.crashes += times
+    if (isCrash(kind)) tally.crashes += times
   }
   for (const failpoint of history.killedAt) raise(tally.failpoints, failpoint, 1)
   tally.schedulerSteps += history.steps

@@ -1,7 +1,7 @@
 /** From a plan of faults to what lies in wait in logs and sinks. */
 import type { AnySink } from "../../src/model/Sink.ts"
 import type { Fault } from "../../src/testing/Fault.ts"
-import { faultySink, type SinkFault } from "../../src/testing/faultySink.ts"
+import { faultySink, type SinkFault, sinkFaultsOf } from "../../src/testing/faultySink.ts"
 import type { LogFault } from "../../src/testing/SimulatedLog.ts"
 import type { World } from "../../src/testing/World.ts"
 
@@ -20,12 +20,6 @@ export const logFaultsOf = (
     if (fault.kind !== "read error" && fault.kind !== "expired") return []
     const at = { partition: nameOf(fault.partition % partitions), left: 1 }
     return fault.kind === "expired" ? [{ kind: "expired", row: 0, ...at }] : [{ kind: "read", row: fault.row, ...at }]
-  })
-
-const sinkFaultsOf = (faults: ReadonlyArray<Fault>): ReadonlyArray<SinkFault> =>
-  faults.flatMap((fault): ReadonlyArray<SinkFault> => {
-    if (fault.kind !== "sink fails" && fault.kind !== "sink no reply" && fault.kind !== "sink slow") return []
-    return [{ kind: fault.kind.slice(5) as SinkFault["kind"], atCall: fault.atCall, calls: fault.calls }]
   })
 
 /** Makes sinks faulty as a plan says; calls are counted over all of them, and all processes. */

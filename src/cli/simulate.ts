@@ -4,8 +4,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { SimulationReport } from "../testing/Simulation.ts"
-import type { SimulationOptions } from "../testing/tested.ts"
+import type { SimulationOptions, SimulationReport } from "../testing/Simulation.ts"
 import { type CliFailure, describeError, failed } from "./failure.ts"
 import { Host } from "./Host.ts"
 import { loadJobFile, type Exports } from "./loadJob.ts"

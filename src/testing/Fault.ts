@@ -73,5 +73,7 @@ const ofProcess: ReadonlySet<FaultKind> = new Set(faultKinds.slice(0, 7))
 
 /** Whether faults of a kind are faults of processes. */
 export const isProcessKind = (kind: FaultKind): boolean => ofProcess.has(kind)
+/** Whether a fault of a kind kills a process. */
+export const isCrash = (kind: FaultKind): boolean => kind === "kill" || kind === "power loss" || kind === "rot"
 /** Whether a fault is one of processes. */
 export const isProcessFault = (fault: Fault): fault is ProcessFault => ofProcess.has(fault.kind)

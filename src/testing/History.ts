@@ -24,7 +24,8 @@ import { type FailpointHandler, Failpoints } from "../model/Failpoint.ts"
 import type { ObjectStore } from "../model/ObjectStore.ts"
 import { type Fault, type FaultKind, isProcessFault, isProcessKind, type ProcessFault } from "./Fault.ts"
 import { diskFaults } from "./diskFaults.ts"
-import { describeEnd, describeMoment, general, isFenced, isOthers, isTrouble } from "./endings.ts"
+import { describeEnd, describeMoment, isFenced, isOthers, isTrouble } from "./endings.ts"
+import { unnumbered } from "./failpoints.ts"
 import { rotting } from "./rotting.ts"
 import { faultNameOf } from "./faultNames.ts"
 import { Seeded } from "./seeded.ts"
@@ -32,7 +33,7 @@ import { makeSimulatedDisk } from "./SimulatedDisk.ts"
 import { SimulatedObjects, type StoreFault } from "./SimulatedStore.ts"
 import { type SimulatedProcess, Simulator } from "./Simulator.ts"
 import { type Found, Watching } from "./Watching.ts"
-import { checkpointFolder, type Life, objectsIn, objectsOn, type Subject, type World } from "./World.ts"
+import { checkpointFolder, type Life, objectsIn, objectsOn, type Store, type Subject, type World } from "./World.ts"
 
 /** A history to run. */
 export interface HistoryOptions {
@@ -41,10 +42,9 @@ export interface HistoryOptions {
   /** Of the first process, of the second, and so on, round and round. */
   readonly lives: ReadonlyArray<Life>
   readonly query: string
-  /** Where checkpoints are kept: in files on the simulated disk, or in a remote store. */
-  readonly store: "files" | "remote"
+  readonly store: Store
   readonly subject: Subject
-  /** A history that takes more steps has no end; default 400,000: the usual one takes some hundreds. */
+  /** A history that takes more steps has no end; default 400,000: the usual one takes a few hundred. */
   readonly stepsMax?: number
   /** Hears what happens, with the virtual time of it. */
   readonly told?: (atMs: number, what: string) => void
@@ -79,8 +79,7 @@ export interface HistoryResult {
   readonly traceHash: string
 }
 
-/** A history that takes more steps has no end: the usual one takes a few thousand. */
-const stepsMaxUsual = 400_000
+const stepsMaxDefault = 400_000
 /** Processes that fail one after the other, beside those that faults end. */
 const processesMax = 40
 
@@ -140,7 +139,7 @@ class History {
     const { simulator } = this.#world
     this.#start()
     this.#arm()
-    const { stepsMax = stepsMaxUsual } = this.#o
+    const { stepsMax = stepsMaxDefault } = this.#o
     const stopped = simulator.run(() => this.#isOver, stepsMax)
     if (stopped === "stuck") this.#problems.push("nothing can happen any more, and the input is not read to its end")
     if (stopped === "limit") this.#problems.push(`no end after ${stepsMax} steps, with all faults over`)
@@ -272,7 +271,7 @@ class History {
         const armed = this.#armed
         if (armed === undefined || armed.running !== running || !("failpoint" in armed.fault.at)) return Effect.void
         const { at } = armed.fault
-        if (at.failpoint !== general(name) || at.when !== when || ++armed.passages < at.passage) return Effect.void
+        if (at.failpoint !== unnumbered(name) || at.when !== when || ++armed.passages < at.passage) return Effect.void
         this.#strike(running, armed.fault)
         // A process that is frozen here goes on here.
         return isThere(running.process) ? Effect.yieldNow : Effect.never

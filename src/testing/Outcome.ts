@@ -1,13 +1,15 @@
 /** What came of one history, for laws to judge; and what the same rows come to when it is run in other ways. */
 import type { Ledger } from "../model/Ledger.ts"
-import type { FaultKind } from "./Fault.ts"
+import { isCrash } from "./Fault.ts"
+import { type FaultName, faultNameOf } from "./faultNames.ts"
 import type { Broken } from "./Watching.ts"
 import { type Case, type Output, runUserHistory, type Tested, type UserRun } from "./userHistory.ts"
 
 /** One history of one query, as it ended. */
 export interface Outcome {
+  /** Its name in the job; `query` where a pipeline is simulated. */
   readonly query: string
-  /** What was fed, by the names of sources: rows by partition. */
+  /** What was fed, by the names of sources: rows by partition, without those that do not decode. */
   readonly feeds: ReadonlyArray<{
     readonly source: string
     readonly partitions: ReadonlyArray<ReadonlyArray<unknown>>
@@ -16,20 +18,27 @@ export interface Outcome {
   readonly rows: ReadonlyArray<unknown>
   /** What each output holds: all rows in append, the last row of each key in update, the last table in complete. */
   readonly outputs: { readonly [name: string]: Output }
+  /** What late outputs hold. */
   readonly late: ReadonlyArray<unknown>
   /** Operator, source, place and reason of each dead letter. */
   readonly dead: ReadonlyArray<unknown>
   /** Whether the input was read to its end; only then do the outputs hold all of it. */
   readonly isFinished: boolean
-  /** Of the last process that came to the end. */
+  /** Of the last process that came to the end; undefined where none did. */
   readonly ledger: Ledger | undefined
-  /** What was wrong whatever the query is, by law. */
+  /** What was wrong whatever the query is, in sentences: what the law of that name says. */
   readonly broken: (law: Broken) => ReadonlyArray<string>
+  /** Epochs that were made durable, in all processes. */
   readonly epochs: number
+  /** Processes that were started, one after another or, where one is frozen, beside each other. */
   readonly processes: number
-  readonly faults: ReadonlyMap<FaultKind, number>
+  /** Processes that were killed, by whatever. */
+  readonly crashes: number
+  /** How often faults struck, by name; `power-loss` is also what `torn-write` asks for. */
+  readonly faults: ReadonlyMap<FaultName, number>
+  /** The same whenever the same history is run. */
   readonly traceHash: string
-  /** The same rows without faults, chunked as they were. */
+  /** The same rows without faults, chunked as they were; `parallelism`: of all processes, default as they had it. */
   readonly undisturbed: (parallelism?: number) => Outcome
   /** The same rows all there at once: one chunk of each partition, one instance of each operator, one epoch. */
   readonly batch: () => Outcome
@@ -71,7 +80,8 @@ export const outcomeOf = (tested: Tested, c: Case, run: UserRun): Outcome => {
     broken: (law) => history.found.flatMap((found) => (found.law === law ? [found.what] : [])),
     epochs: history.epochs,
     processes: history.processes,
-    faults: history.faults,
+    crashes: [...history.faults].reduce((n, [kind, times]) => (isCrash(kind) ? n + times : n), 0),
+    faults: new Map([...history.faults].map(([kind, times]) => [faultNameOf(kind), times])),
     traceHash: history.traceHash,
     undisturbed,
     batch: once(() => again("batch", batchLives))

@@ -34,7 +34,7 @@ export interface DiskFaults {
 }
 
 /** A process on the disk. */
-export interface SimulatedProcess {
+export interface DiskProcess {
   readonly fs: FileSystem
   /** Calls made so far. */
   readonly calls: () => number
@@ -46,11 +46,9 @@ export interface SimulatedDisk {
    * A process. `before` happens before each call, with its number. Where it fails the call has no effect; once it fails
    * with {@link killed}, no call has any effect any more.
    */
-  readonly process: (before?: (call: number, what: string) => Effect.Effect<void, FileError>) => SimulatedProcess
+  readonly process: (before?: (call: number, what: string) => Effect.Effect<void, FileError>) => DiskProcess
   /** Power is lost: `chance` gives numbers from 0 to below 1, which decide what stays. */
   readonly losePower: (chance: () => number) => void
-  /** Changes that a loss of power may undo. */
-  readonly unsynced: () => number
   /** How many changes of folders, oldest first, and how many files a loss of power may undo. */
   readonly atStake: () => { readonly changes: number; readonly files: number }
   /** A disk of its own: this one as such a loss of power would leave it. */
@@ -266,7 +264,6 @@ const diskOn = (root: FolderNode, faults: DiskFaults, firstId: number, startMs: 
       }
       restart(root)
     },
-    unsynced: () => changes.length,
     atStake: () => ({ changes: changes.length, files: unsyncedFiles(root).length }),
     after: (loss) => diskOn(copyAfter(root, changes, loss), faults, ids, nowMs),
     contents: () => lines("", root).sort().join("\n"),

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import { caseOf, checkBatch, type Failure, judged } from "./checkHistories.ts"
 import { NotSimulated } from "./HangingCalls.ts"
 import type { Outcome } from "./Outcome.ts"
-import { Counts, describeFailure, describeFault, type SimulationReport } from "./report.ts"
+import { Counts, describeFault, describeHistory, type SimulationReport } from "./report.ts"
 import { SimulationFailed } from "./SimulationFailed.ts"
 import { simulatedStartMs } from "./Simulator.ts"
 import { type Prepared, prepare, type SimulationOptions, type Testable } from "./tested.ts"
@@ -24,11 +24,12 @@ export type { SimulationReport } from "./report.ts"
 export { SimulationFailed, type SimulationFailure } from "./SimulationFailed.ts"
 export type { SimulationOptions, Testable } from "./tested.ts"
 
-/** One history, run again. */
+/** One history, run again by {@link replay}. */
 export interface Replayed {
   readonly outcome: Outcome
   /** The law that it breaks; undefined: it breaks none. */
   readonly law: string | undefined
+  /** What is wrong, sentence by sentence; empty where no law is broken. */
   readonly problems: ReadonlyArray<string>
   /** The same each time the token is replayed. */
   readonly traceHash: string
@@ -54,7 +55,9 @@ const batchRuns = 25
 
 /**
  * Runs so many random histories of a pipeline, of the queries of a job, or of what a function makes in each process, and
- * judges each by the laws. Fails with the first that breaks one, shrunk; the message ends with the line that replays it.
+ * judges each by the laws. Fails with `LawViolated` at the first that breaks one, shrunk, which may take a thousand
+ * histories more; the message ends with the line that replays it. Fails with `InvalidOptions` before anything is run, and
+ * with `NotSimulated` where user code waits for what is not Effect's.
  */
 export const check = <E, R>(
   topology: Testable<E, R>,
@@ -84,7 +87,10 @@ export const checkWith = <E, R>(
     return counts.report(clock.currentTimeMillisUnsafe() - began)
   })
 
-/** Runs the history of a token again, with what happened in it. The topology and the options have to be the same. */
+/**
+ * Runs the history of a token again, with what happened in it; breaking a law is no failure here. The topology and the
+ * options have to be the same: fails with `InvalidOptions` where the token stands for nothing.
+ */
 export const replay = <E, R>(
   topology: Testable<E, R>,
   options: SimulationOptions,
@@ -113,27 +119,28 @@ const outside = (error: unknown): SimulationFailed => {
   return new SimulationFailed({ reason: "NotSimulated", message: error.message })
 }
 
-const again = (prepared: Prepared, c: Case, token: string, voice: Voice, shrinks = 0): Replayed => {
+/** Runs a case again; `first`: what was wrong with it when it was found. */
+const again = (prepared: Prepared, c: Case, token: string, voice: Voice, first?: Failure): Replayed => {
   const timeline: Array<string> = []
   const { outcome, breach } = judged(prepared, c, (atMs, what) => {
     timeline.push(`${((atMs - simulatedStartMs) / 1000).toFixed(3)} s  ${what}`)
   })
-  const { law = "no law is broken: every law", problems = [] } = breach ?? {}
-  const failure: Failure = { law, problems, token, case: c, shrinks }
+  const problems = breach?.problems ?? []
+  const differs = first !== undefined && first.problems.join("\n") !== problems.join("\n")
+  const told = { breach: first ?? breach, shrinks: first?.shrinks, differs, timeline, replay: voice.replayLine(token) }
   return {
     outcome,
     law: breach?.law,
     problems,
     traceHash: outcome.traceHash,
     timeline,
-    text: describeFailure(prepared.queries[c.query], failure, timeline, voice.replayLine(token))
+    text: describeHistory(prepared.queries[c.query], c, told)
   }
 }
 
 const failed = (prepared: Prepared, failure: Failure, voice: Voice): SimulationFailed => {
   const { case: c, token, law, problems } = failure
-  const { timeline, traceHash } = again(prepared, c, token, voice, failure.shrinks)
-  const message = describeFailure(prepared.queries[c.query], failure, timeline, voice.replayLine(token))
+  const { text: message, traceHash } = again(prepared, c, token, voice, failure)
   const events = c.feeds.flat().reduce((n, { rows }) => n + rows.length, 0)
   const faults = c.faults.map(describeFault)
   return new SimulationFailed({ reason: "LawViolated", message, law, problems, token, traceHash, events, faults })

@@ -37,11 +37,7 @@ interface Timer extends Task {
 /** A process of the simulator. */
 export interface SimulatedProcess {
   readonly id: number
-  /** How it ended; undefined while it runs, and for ever once it was killed. */
-  readonly exit: Exit.Exit<unknown, unknown> | undefined
   readonly state: "running" | "frozen" | "killed" | "ended"
-  /** Tasks that were run for it. */
-  readonly steps: number
   /** Never runs again: SIGKILL. */
   readonly kill: () => void
   /** SIGSTOP and SIGCONT. */
@@ -55,8 +51,8 @@ export interface SimulatedProcess {
 
 class Process implements SimulatedProcess {
   readonly id: number
-  exit: Exit.Exit<unknown, unknown> | undefined
   state: SimulatedProcess["state"] = "running"
+  /** Tasks that were run for it. */
   steps = 0
   clockMs = 0
   alarmAt = -1
@@ -180,7 +176,6 @@ export class Simulator {
       fiber.addObserver((exit) => {
         if (process.state === "killed") return
         process.state = "ended"
-        process.exit = exit
         onEnd(exit)
       })
     }

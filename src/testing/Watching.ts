@@ -111,7 +111,7 @@ export class Watching {
     this.found.push({ law: "watermarksNeverGoBack", what })
   }
 
-  /** No queue was ever fuller than it may be (P12). */
+  /** No queue was ever fuller than it may be (E10). */
   queues(state: QueryState): void {
     for (const { task, peak } of state.status?.queues() ?? [])
       if (peak > Limits.edgeChunksMax)

@@ -8,6 +8,9 @@ import type { SimulatedDisk } from "./SimulatedDisk.ts"
 import type { SimulatedObjects } from "./SimulatedStore.ts"
 import type { Simulator } from "./Simulator.ts"
 
+/** Where a history keeps its checkpoints: in files on the simulated disk, or in a remote store. */
+export type Store = "files" | "remote"
+
 /** What differs from one process of a history to the next. */
 export interface Life {
   readonly parallelism: number

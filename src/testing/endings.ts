@@ -20,9 +20,6 @@ export const isOthers = (error: unknown): boolean =>
 /** What ends a process whose query another has taken over. */
 export const isFenced = (error: unknown): boolean => error instanceof QueryError && error.reason === "Fenced"
 
-/** `sink[3].commit.sent` counts as `sink[i].commit.sent`. */
-export const general = (failpoint: string): string => failpoint.replace(/\[\d+\]/, "[i]")
-
 /** When a fault struck, for a timeline. */
 export const describeMoment = (at: Moment): string => ("failpoint" in at ? ` ${at.when} ${at.failpoint}` : "")
 

@@ -1,9 +1,11 @@
 /**
- * The failpoints of the semantics that a query on files passes (`docs/SEMANTICS.md`, "Failpoints"); the last two only when
- * a file has gone bad.
+ * The failpoints of the semantics (`docs/SEMANTICS.md`, "Failpoints"), and which of them a query passes: that depends on
+ * where it keeps its checkpoints and its results, and on whether a file has gone bad.
  */
 
-/** By name; `sink[i]` stands for any number. */
+import type { Store } from "./World.ts"
+
+/** All of them by name; `sink[i]` stands for any number. */
 export const failpointNames: ReadonlyArray<string> = [
   "list",
   "base.read",
@@ -36,6 +38,9 @@ export const failpointNames: ReadonlyArray<string> = [
   "repair.write"
 ]
 
+/** The name in {@link failpointNames}: `sink[3].commit.sent` counts as `sink[i].commit.sent`. */
+export const unnumbered = (failpoint: string): string => failpoint.replace(/\[\d+\]/, "[i]")
+
 /** Those of them that are come to only after a file has gone bad. */
 export const failpointsAfterRot: ReadonlyArray<string> = ["void.put", "repair.write"]
 
@@ -59,7 +64,7 @@ const ofFileSink: ReadonlySet<string> = new Set([
 export const isOfFiles = (name: string): boolean => ofFileStore.has(name) || ofFileSink.has(name)
 
 /** Those that a query passes while nothing goes bad, by where its checkpoints are kept and whether a sink writes files. */
-export const failpointsOf = (store: "files" | "remote", toFiles: boolean): ReadonlyArray<string> =>
+export const failpointsOf = (store: Store, toFiles: boolean): ReadonlyArray<string> =>
   failpointNames.filter((name) => {
     if (failpointsAfterRot.includes(name)) return false
     if (ofFileStore.has(name)) return store === "files"

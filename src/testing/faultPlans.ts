@@ -1,11 +1,8 @@
-/** Random plans of faults for fast-check: which kinds, where they can strike, and when; they shrink to none. */
+/** Random plans of faults for fast-check: which kinds, where they can strike, and when; they shrink to none. And the processes that they strike. */
 import * as fc from "fast-check"
 import { failpointsAfterRot, failpointsOf } from "./failpoints.ts"
 import type { Fault, FaultKind, Moment, ProcessFault, WorldFault } from "./Fault.ts"
-import type { Life } from "./World.ts"
-
-/** Where a history keeps its checkpoints. */
-export type Store = "files" | "remote"
+import type { Life, Store } from "./World.ts"
 
 /** Steps that a process of a usual history takes until its end. */
 const stepsUsual = 500
@@ -14,23 +11,29 @@ const moreFaultsMax = 3
 /** The longest that a partition stands still, ms. */
 const stallMsMax = 20_000
 
-/** Mostly at failpoints: these stay where they are when rows are taken away, so that histories shrink. */
-const momentIn = (names: ReadonlyArray<string>): fc.Arbitrary<Moment> =>
+/** Moments before or after one of these failpoints, at one of these passages. */
+export const momentAt = (names: ReadonlyArray<string>, ...passages: ReadonlyArray<number>): fc.Arbitrary<Moment> =>
+  fc.record({
+    failpoint: fc.constantFrom(...names),
+    when: fc.constantFrom("before" as const, "after" as const),
+    passage: fc.constantFrom(...passages)
+  })
+
+/**
+ * Moments anywhere, three at a failpoint for `weight` after so many steps: failpoints stay where they are when rows are
+ * taken away, so that histories shrink.
+ */
+export const momentIn = (names: ReadonlyArray<string>, weight: number): fc.Arbitrary<Moment> =>
   fc.oneof(
-    { weight: 1, arbitrary: fc.record({ steps: fc.integer({ min: 1, max: stepsUsual }) }) },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        failpoint: fc.constantFrom(...names),
-        when: fc.constantFrom("before" as const, "after" as const),
-        passage: fc.constantFrom(1, 1, 2)
-      })
-    }
+    { weight, arbitrary: fc.record({ steps: fc.integer({ min: 1, max: stepsUsual }) }) },
+    { weight: 3, arbitrary: momentAt(names, 1, 1, 2) }
   )
 
-const seed = fc.integer({ min: 0, max: 0x3fff_ffff })
+/** Seeds of histories and faults. */
+export const seed = fc.integer({ min: 0, max: 0x3fff_ffff })
 
-const processFault = (kind: ProcessFault["kind"], at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => {
+/** Faults of processes of a kind, at such moments. */
+export const processFault = (kind: ProcessFault["kind"], at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => {
   switch (kind) {
     case "kill":
     case "sigterm":
@@ -109,8 +112,8 @@ export const storeFor = (kinds: ReadonlySet<FaultKind>): fc.Arbitrary<Store> => 
 export const faultPlan = (kinds: ReadonlySet<FaultKind>, store: Store): fc.Arbitrary<ReadonlyArray<Fault>> => {
   const possible = [...kinds].filter((kind) => !(store === "files" ? onRemote : onFiles).has(kind))
   if (possible.length === 0) return fc.constant([])
-  const moment = momentIn(failpointsOf(store, false))
-  const afterRot = momentIn(failpointsAfterRot)
+  const moment = momentIn(failpointsOf(store, false), 1)
+  const afterRot = momentIn(failpointsAfterRot, 1)
   const choices = possible.map((kind) => ({
     weight: weights[kind] ?? 2,
     arbitrary: (ofWorld.has(kind)
@@ -125,12 +128,12 @@ export const faultPlan = (kinds: ReadonlySet<FaultKind>, store: Store): fc.Arbit
     .map(([first, others]) => (first === undefined ? [] : [first, ...others]))
 }
 
-/** How processes of a history differ. */
-export const lives: fc.Arbitrary<ReadonlyArray<Life>> = fc.array(
-  fc.record({
-    parallelism: fc.integer({ min: 1, max: 3 }),
-    chunkRows: fc.constantFrom(1, 3, 7, 1024),
-    elsewhere: fc.boolean()
-  }),
-  { minLength: 1, maxLength: 3 }
-)
+/** How a process of a history differs from others. */
+export const life: fc.Arbitrary<Life> = fc.record({
+  parallelism: fc.integer({ min: 1, max: 3 }),
+  chunkRows: fc.constantFrom(1, 3, 7, 1024),
+  elsewhere: fc.boolean()
+})
+
+/** What the processes of a history are like. */
+export const lives: fc.Arbitrary<ReadonlyArray<Life>> = fc.array(life, { minLength: 1, maxLength: 3 })

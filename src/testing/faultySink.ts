@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import { SinkError } from "../model/Errors.ts"
 import type { AnySink, Sink } from "../model/Sink.ts"
+import type { Fault } from "./Fault.ts"
 import type { Simulator } from "./Simulator.ts"
 
 /** What goes wrong at a call, counted over all calls that writers and committers of the sink make. */
@@ -14,6 +15,13 @@ export interface SinkFault {
   /** So many calls in a row. */
   readonly calls: number
 }
+
+/** Those of a plan. */
+export const sinkFaultsOf = (faults: ReadonlyArray<Fault>): ReadonlyArray<SinkFault> =>
+  faults.flatMap((fault): ReadonlyArray<SinkFault> => {
+    if (fault.kind !== "sink fails" && fault.kind !== "sink no reply" && fault.kind !== "sink slow") return []
+    return [{ kind: fault.kind.slice(5) as SinkFault["kind"], atCall: fault.atCall, calls: fault.calls }]
+  })
 
 /** How long a slow call takes at most, ms. */
 const slowMsMax = 400

@@ -15,7 +15,10 @@ import type { Hints } from "./planHints.ts"
 import { type RowMaker, rowMaker } from "./schemaRows.ts"
 import { type Move, move, timeAfter } from "./times.ts"
 
-/** Options of {@link feed}. */
+/**
+ * Options of {@link feed}. Rows that are given one by one stay in their order and partitions: `disorder`, `partitions` and
+ * `rows` are for random ones, `keys` for those of a Schema.
+ */
 export interface FeedOptions<in out A, out Meta = unknown> {
   /** How far behind the newest row of its partition a row may be; default: in order. */
   readonly disorder?: Duration.Input
@@ -23,13 +26,13 @@ export interface FeedOptions<in out A, out Meta = unknown> {
   readonly duplicates?: number
   /** Share of rows that do not decode, from 0 to 1; default 0. */
   readonly poison?: number
-  /** How many partitions; default 1 to 3, and 1 where `process` sees the order of rows. */
+  /** How many partitions, 1 to 64; default 1 to 3, and 1 where `process` sees the order of rows. */
   readonly partitions?: number
-  /** Most rows of a partition; default 20. */
+  /** Most rows of a partition, 1 to 10,000; default 20. */
   readonly rows?: number
   /** The field of the event time, where `withEventTime` has a function; default the one that it names. */
   readonly eventTime?: keyof A & string
-  /** Distinct values of key fields; default 3, with hostile ones beside them. */
+  /** Distinct values of key fields that are strings, 1 to 10,000; default 3, with hostile ones beside them. */
   readonly keys?: number
   /** What the connector would know of a row, for `from(source, (row, meta) => ...)`; default partition and offset. */
   readonly meta?: (at: { readonly partition: string; readonly offset: number; readonly row: A }) => Meta
@@ -56,7 +59,10 @@ export interface Feed {
   readonly partitions: (hints: Hints, problems: Array<OptionProblem>) => fc.Arbitrary<ReadonlyArray<FeedPartition>>
 }
 
-/** Replaces a source of the topology by rows. */
+/**
+ * Replaces a source of the topology by rows. `source` is the very value that the topology reads; what is wrong with rows or
+ * options fails `check` with `InvalidOptions`.
+ */
 export const feed = <A, Meta, E, R>(
   source: Source<A, Meta, E, R>,
   rows: Rows<NoInfer<A>>,

@@ -1,11 +1,12 @@
 /** Sinks of the user that run in a simulation as they are, instead of being replaced by tables. */
-import type { Mode, Sink } from "../model/Sink.ts"
-import type { AnySink } from "../model/Sink.ts"
+import type { AnySink, Mode, Sink } from "../model/Sink.ts"
 
 /** A sink that stays, and how to see what it holds. */
 export interface OwnSink {
   readonly sink: AnySink
+  /** All that it holds when a history is over, in any order. */
   readonly rows: () => ReadonlyArray<unknown>
+  /** Empties it, before each run. */
   readonly clear: () => void
 }
 

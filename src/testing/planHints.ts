@@ -14,8 +14,8 @@ export interface Grid {
 /** Of one source in one plan. */
 export interface Hints {
   readonly source: AnySource
-  /** Event time: the field it is in; a function that nobody can look into; or there is none. */
-  readonly time: { readonly field?: string; readonly get?: (row: unknown) => unknown } | undefined
+  /** Event time: the field it is in; none where a function says it; undefined where there is no event time. */
+  readonly time: { readonly field?: string } | undefined
   readonly keyFields: ReadonlySet<string>
   /** Fields by which copies are told from others: no two rows that are no copies may share them. */
   readonly idFields: ReadonlySet<string>
@@ -77,8 +77,8 @@ export const hintsFor = (plan: QueryPlan, source: AnySource): Hints => {
     below.add(node)
     switch (node.kind) {
       case "withEventTime": {
-        const { field, get } = node.spec.time
-        time ??= field === undefined ? { ...(get === undefined ? {} : { get }) } : { field }
+        const { field } = node.spec.time
+        time ??= field === undefined ? {} : { field }
         behindMs.push(node.spec.outOfOrdernessMs)
         if (typeof node.spec.maxFutureSkewMs === "number") needsAppendTimes = true
         break

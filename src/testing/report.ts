@@ -1,21 +1,24 @@
 /** What a simulation says: of a failure, everything that it takes to understand it and to see it again; of success, counts. */
-import type { Fault, FaultKind } from "./Fault.ts"
+import type { Fault } from "./Fault.ts"
 import { type FaultName, faultNameOf } from "./faultNames.ts"
 import { textOf } from "./compareRows.ts"
-import type { Failure } from "./checkHistories.ts"
+import type { Breach } from "./checkHistories.ts"
 import type { Outcome } from "./Outcome.ts"
-import type { Tested } from "./userHistory.ts"
+import type { Case, Tested } from "./userHistory.ts"
 
 /** What many histories came to. */
 export interface SimulationReport {
+  /** Histories that were run, each once: what laws compare them with, and what shrinking tries, does not count. */
   readonly histories: number
   /** The middle of how many rows histories were fed. */
   readonly eventsMedian: number
   /** Processes that were killed, by whatever. */
   readonly crashes: number
-  /** Faults that struck, by name. */
+  /** How often faults struck, by name; `power-loss` is also what `torn-write` asks for. */
   readonly faults: { readonly [name in FaultName]?: number }
+  /** On the clock, to a tenth. */
   readonly seconds: number
+  /** Histories a second. */
   readonly perSecond: number
 }
 
@@ -27,14 +30,11 @@ export class Counts {
   readonly #faults = new Map<FaultName, number>()
 
   /** Counts one history. */
-  add({ rows, faults }: Outcome): void {
+  add({ rows, crashes, faults }: Outcome): void {
     this.histories++
     this.#events.push(rows.length)
-    for (const [kind, times] of faults) {
-      const name = faultNameOf(kind)
-      this.#faults.set(name, (this.#faults.get(name) ?? 0) + times)
-      if (crashKinds.has(kind)) this.crashes += times
-    }
+    this.crashes += crashes
+    for (const [name, times] of faults) this.#faults.set(name, (this.#faults.get(name) ?? 0) + times)
   }
 
   /** The report, after so many milliseconds. */
@@ -51,8 +51,6 @@ export class Counts {
   }
 }
 
-const crashKinds: ReadonlySet<FaultKind> = new Set<FaultKind>(["kill", "power loss", "rot"])
-
 /** A fault in a line. */
 export const describeFault = (fault: Fault): string => {
   const name = faultNameOf(fault.kind)
@@ -65,10 +63,12 @@ export const describeFault = (fault: Fault): string => {
   return `${name} of partition ${fault.partition}${"row" in fault ? ` before row ${fault.row}` : ""}`
 }
 
+const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`
+
 const rowsShownMax = 30
 const timelineMax = 30
 
-const feedLines = (tested: Tested, { case: c }: Failure): ReadonlyArray<string> =>
+const feedLines = (tested: Tested, c: Case): ReadonlyArray<string> =>
   tested.feeds.flatMap(({ source }, i) =>
     c.feeds[i].flatMap(({ rows, poison }, partition) => {
       const lines = rows
@@ -79,8 +79,7 @@ const feedLines = (tested: Tested, { case: c }: Failure): ReadonlyArray<string> 
     })
   )
 
-/** A short list of what happened, in virtual time. */
-export const shortened = (timeline: ReadonlyArray<string>): ReadonlyArray<string> => {
+const shortened = (timeline: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (timeline.length <= timelineMax) return timeline
   const half = timelineMax / 2
   const left = timeline.length - timelineMax
@@ -91,24 +90,37 @@ export const shortened = (timeline: ReadonlyArray<string>): ReadonlyArray<string
 const timingNote =
   "  note: process comes after another operator by key here, so its results may depend on timing: ask with Law.model or Law.make what must hold all the same"
 
-/** The message of a failure. `replay` is the line that shows it again. */
-export const describeFailure = (
-  tested: Tested,
-  failure: Failure,
-  timeline: ReadonlyArray<string>,
-  replay: string
-): string => {
-  const { case: c, law, problems, shrinks } = failure
+/** What explains one that comes to something else each time. */
+const outsideNote =
+  "  note: run again, this history comes to something else, so it depends on what no seed decides: a variable that outlives the processes (let Simulation.check be given a function that makes the topology), Date.now, Math.random"
+
+/** What came of a history, and how it is seen again. */
+export interface Told {
+  /** Undefined: every law holds. */
+  readonly breach: Breach | undefined
+  /** How often it was made smaller; undefined: it is a replay, and nobody knows. */
+  readonly shrinks: number | undefined
+  /** Run again, it came to something else. */
+  readonly differs: boolean
+  readonly timeline: ReadonlyArray<string>
+  /** The line that shows it again. */
+  readonly replay: string
+}
+
+/** All of a history in words: the message of a failure. */
+export const describeHistory = (tested: Tested, c: Case, told: Told): string => {
+  const { breach, shrinks, differs, timeline, replay } = told
   const rows = c.feeds.flat().reduce((n, partition) => n + partition.rows.length, 0)
   const runs = c.lives.map(({ parallelism, chunkRows }) => `parallelism ${parallelism} in chunks of ${chunkRows}`)
   return [
-    `${law} does not hold for ${tested.name}:`,
-    ...problems.map((problem) => `  ${problem}`),
-    `with ${rows} row${rows === 1 ? "" : "s"} and ${c.faults.length} fault${c.faults.length === 1 ? "" : "s"}, after ${shrinks} shrinks:`,
-    ...feedLines(tested, failure),
+    breach === undefined ? `every law holds for ${tested.name}` : `${breach.law} does not hold for ${tested.name}:`,
+    ...(breach?.problems ?? []).map((problem) => `  ${problem}`),
+    `with ${counted(rows, "row")} and ${counted(c.faults.length, "fault")}${shrinks === undefined ? "" : `, after ${counted(shrinks, "shrink")}`}:`,
+    ...feedLines(tested, c),
     ...c.faults.map((fault) => `  fault: ${describeFault(fault)}`),
     `  checkpoints in ${c.store === "files" ? "files" : "a remote store"}; ${runs.join(", then ")}`,
     ...(tested.seesInstances ? [timingNote] : []),
+    ...(differs ? [outsideNote] : []),
     "what happened:",
     ...shortened(timeline).map((line) => `  ${line}`),
     `replay: ${replay}`

@@ -1,7 +1,7 @@
 /** Bits of a checkpoint that go bad: of two copies one stays good, since where both are bad there is nothing to go on from. */
 import { queryPrefix } from "../checkpoint/names.ts"
 import type { Seeded } from "./seeded.ts"
-import type { StoredObjects } from "./World.ts"
+import type { Store, StoredObjects } from "./World.ts"
 
 const textOf = (bytes: Uint8Array | undefined): string => (bytes === undefined ? "" : bytes.join())
 
@@ -12,11 +12,7 @@ const otherCopyOf = (name: string): string => {
 }
 
 /** Lets one object of a query's checkpoint go bad each time it is called; a state in a remote store has one copy (C6). */
-export const rotting = (
-  objects: StoredObjects,
-  query: string,
-  store: "files" | "remote"
-): ((random: Seeded) => void) => {
+export const rotting = (objects: StoredObjects, query: string, store: Store): ((random: Seeded) => void) => {
   const doubled = store === "files" ? /\/(primary|copy|data)\// : /\/(primary|copy)\//
   /** What went bad, and what it was then: it may have been written again since. */
   const rotten = new Map<string, string>()

@@ -11,8 +11,8 @@ import type { AnySource, PlanNode, QueryPlan, SinkNode } from "../streams/Plan.t
 export interface Stands {
   readonly source: (source: AnySource) => AnySource
   readonly output: (name: string, node: SinkNode) => AnySink
-  /** `at`: whose late rows these are. */
-  readonly late: (sink: AnySink) => AnySink
+  /** For each late output, in the order of the plan. */
+  readonly late: () => AnySink
   /** What is watched: an effect of the user begins; what is returned is called at its end. */
   readonly begins: (operator: string) => () => void
 }
@@ -51,7 +51,7 @@ const replaced = (node: PlanNode, of: <N extends PlanNode>(node: N) => N, stands
     case "window":
     case "process":
     case "dedupe": {
-      const late = node.late.kind === "to" ? { kind: "to" as const, sink: stands.late(node.late.sink) } : node.late
+      const late = node.late.kind === "to" ? { kind: "to" as const, sink: stands.late() } : node.late
       return { ...node, input: of(node.input), late } as PlanNode
     }
     default:

@@ -16,8 +16,7 @@ import { pipelineOf } from "../streams/Pipeline.ts"
 import type { AnySource, QueryPlan } from "../streams/Plan.ts"
 import * as Trigger from "../streams/Trigger.ts"
 import type { Fault } from "./Fault.ts"
-import type { Store } from "./faultPlans.ts"
-import { faultySink, type SinkFault } from "./faultySink.ts"
+import { faultySink, type SinkFault, sinkFaultsOf } from "./faultySink.ts"
 import type { Feed, FeedPartition } from "./feed.ts"
 import { type Arrivals, batchOf, partitionName, streamOf } from "./feedSource.ts"
 import { HangingCalls, type ProcessCalls } from "./HangingCalls.ts"
@@ -26,7 +25,7 @@ import type { OwnSink } from "./ownSink.ts"
 import { Seeded } from "./seeded.ts"
 import type { LogFault } from "./SimulatedLog.ts"
 import { simulatedPlan } from "./simulatedPlan.ts"
-import type { Life, Subject, World } from "./World.ts"
+import type { Life, Store, Subject, World } from "./World.ts"
 
 /** A query under test. */
 export interface Tested {
@@ -121,12 +120,6 @@ const logFaultsOf = (c: Case, faults: ReadonlyArray<Fault>): ReadonlyArray<Reado
     })
   )
 }
-
-const sinkFaultsOf = (faults: ReadonlyArray<Fault>): ReadonlyArray<SinkFault> =>
-  faults.flatMap((fault): ReadonlyArray<SinkFault> => {
-    if (fault.kind !== "sink fails" && fault.kind !== "sink no reply" && fault.kind !== "sink slow") return []
-    return [{ kind: fault.kind.slice(5) as SinkFault["kind"], atCall: fault.atCall, calls: fault.calls }]
-  })
 
 /** The outside of one history: tables in the place of sinks, logs in the place of sources; they outlive processes. */
 class Outside {

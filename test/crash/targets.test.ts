@@ -1,7 +1,7 @@
 /** The kill-test comes to each side of each failpoint often enough: its targeting, played through without processes. */
 import { describe, expect, it } from "vitest"
 import { rotAfter } from "../../bench/kill/killTest.ts"
-import { seeded } from "../../bench/kill/seeded.ts"
+import { Seeded } from "../../src/testing/seeded.ts"
 import { makeTargets } from "../../bench/kill/targets.ts"
 import { failpointNames, failpointsAfterRot } from "../../src/testing/failpoints.ts"
 
@@ -26,7 +26,7 @@ const chain = (number: number, newest: number) => {
 
 describe("the kill-test's targets", () => {
   it.each([1, 2, 3])("5,000 kills: each side of each failpoint at least 25 times, seed %d", (seed) => {
-    const random = seeded(seed)
+    const random = new Seeded(seed)
     const targets = makeTargets(sidesOf(failpointNames), new Set(sidesOf(failpointsAfterRot)))
     let kills = 0
     for (let n = 0; kills < 5_000 && n < 20_000; n++) {

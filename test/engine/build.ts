@@ -88,18 +88,22 @@ export interface JobSinks<S = AnySink> {
   readonly dedupeLate: S
 }
 
-const timed = (job: Job, s: Untyped, timing: object): Untyped =>
-  pipe(
-    s,
-    EventStream.withEventTime(
-      "at" as never,
-      {
-        ...(job.watermark === "explicit" ? { watermark: (row: Row) => row.mark } : { outOfOrderness: job.watermark }),
-        ...(job.maxFutureSkew === undefined ? {} : { maxFutureSkew: job.maxFutureSkew }),
-        ...timing
-      } as never
+const timed = (job: Job, s: Untyped, timing: object): Untyped => {
+  const by = (watermark: Job["watermark"]): Untyped =>
+    pipe(
+      s,
+      EventStream.withEventTime(
+        "at" as never,
+        {
+          ...(watermark === "explicit" ? { watermark: (row: Row) => row.mark } : { outOfOrderness: watermark }),
+          ...(job.maxFutureSkew === undefined ? {} : { maxFutureSkew: job.maxFutureSkew }),
+          ...timing
+        } as never
+      )
     )
-  )
+  const first = by(job.watermark)
+  return job.again === undefined ? first : pipe(first, EventStream.union(by(job.again)))
+}
 
 const windowed = EventStream.window as (w: unknown, o: unknown) => unknown
 

@@ -60,6 +60,8 @@ export interface Job {
   readonly watermark: number | "explicit"
   /** Clock guard, ms (append times only). */
   readonly maxFutureSkew?: number
+  /** The stream is timed a second time, with this out-of-orderness, and joined with what it was. */
+  readonly again?: number
   /** After it. */
   readonly after: ReadonlyArray<Step>
   /** Two branches of the timed stream, joined again. */
@@ -102,6 +104,8 @@ export interface Outcome {
   readonly late: ReadonlyArray<Row>
   readonly dedupeLate: ReadonlyArray<Row>
   readonly counts: Counts
+  /** The highest watermark at the end; -Infinity: no row had a time. */
+  readonly watermark: number
 }
 
 /** Text of a row that tells every value apart which JavaScript does, whatever the order of its fields. */

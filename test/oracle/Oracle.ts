@@ -94,12 +94,12 @@ const instant = (at: unknown): number | undefined =>
 
 /** T2, T8: times and watermarks of one partition, in its order; T7, T12: raised as the facts of the run say. */
 const timePartition = (
-  job: Job,
+  job: Pick<Job, "watermark" | "maxFutureSkew">,
   lane: number,
   raws: ReadonlyArray<Raw>,
   raises: ReadonlyArray<Raise>,
   tally: Tally
-): ReadonlyArray<Timed> => {
+): { readonly timed: ReadonlyArray<Timed>; readonly watermark: number } => {
   const timed: Array<Timed> = []
   let watermark = -Infinity
   for (const { row, append, ordinal, sub } of raws) {
@@ -116,7 +116,7 @@ const timePartition = (
     timed.push({ row, t, w: watermark, lane, ordinal, sub })
     watermark = Math.max(watermark, job.watermark === "explicit" ? (row.mark as number) : t - job.watermark)
   }
-  return timed
+  return { timed, watermark }
 }
 
 const rawsOf = ({ rows, appendTimes }: Partition): ReadonlyArray<Raw> =>
@@ -256,10 +256,23 @@ export const evaluate = (job: Job): Outcome => {
   const late: Array<Row> = []
   const dedupeLate: Array<Row> = []
   const partitions = job.sources.flat()
-  let timed = partitions.flatMap((partition, lane) =>
-    timePartition(job, lane, run(job.before, rawsOf(partition), tally), partition.raises ?? [], tally)
-  ) as ReadonlyArray<Timed>
-  timed = run(job.after, timed, tally)
+  const times = partitions.map((partition, lane) => {
+    const raws = run(job.before, rawsOf(partition), tally)
+    const time = (watermark: Job["watermark"]) =>
+      timePartition({ ...job, watermark }, lane, raws, partition.raises ?? [], tally)
+    const first = time(job.watermark)
+    if (job.again === undefined) return first
+    const both = [first, time(job.again)]
+    return {
+      timed: both.flatMap((of, branch) => of.timed.map((r) => ({ ...r, sub: [...r.sub, branch] }))),
+      watermark: Math.min(...both.map((of) => of.watermark))
+    }
+  })
+  let timed = run(
+    job.after,
+    times.flatMap((of) => of.timed),
+    tally
+  )
   if (job.branches !== undefined) {
     timed = job.branches.flatMap((steps, branch) =>
       run(steps, timed, tally).map((r) => ({ ...r, sub: [...r.sub, branch] }))
@@ -293,5 +306,5 @@ export const evaluate = (job: Job): Outcome => {
     }))
     results = job.chained === undefined ? rows : foldWindow(job.chained, job.keyed, rows)
   }
-  return { results, late, dedupeLate, counts: tally }
+  return { results, late, dedupeLate, counts: tally, watermark: Math.max(...times.map((of) => of.watermark)) }
 }

@@ -89,6 +89,7 @@ describe("what is planted is found", () => {
     const { token = "", message } = failure
     expect(message).toMatch(/^exactlyOnce does not hold for query:\n {2}output: 1 (missing|too many)/)
     expect(message).toContain("memory, partition p0:\n    { amount: ")
+    expect(message).not.toContain("note:")
     expect(message).toMatch(/process \d: crash[^]*process \d starts/)
     expect(message.split("\n").at(-1)).toBe(`replay: Simulation.replay(topology, options, "${token}")`)
     const again = await Promise.all([1, 2].map(() => run(Simulation.replay(forgetful, options, token))))
@@ -97,6 +98,23 @@ describe("what is planted is found", () => {
       expect(replayed.law).toBe("exactlyOnce")
       expect(replayed.timeline.join("\n")).toContain("crash")
     }
+  })
+
+  it("a token of a history in which every law holds is said to be one", async () => {
+    const { law, problems, text } = await run(Simulation.replay(sums, { feeds: [feed] }, "1.0"))
+    expect([law, problems]).toEqual([undefined, []])
+    expect(text).toMatch(/^every law holds for query\nwith \d+ rows and \d faults?:\n/)
+  })
+
+  it("state of a module: what comes to something else when it is run again is said to depend on more than the seed", async () => {
+    let total = 0
+    const numbered = EventStream.from(source).pipe(
+      EventStream.map(() => ({ nth: ++total })),
+      EventStream.to(Memory.sink())
+    )
+    const failure = await failureOf(Simulation.check(numbered, { feeds: [feed], faults: [] }))
+    expect([failure.law, failure.events, failure.faults]).toEqual(["exactlyOnce", 1, []])
+    expect(failure.message).toContain("note: run again, this history comes to something else")
   })
 
   it("a sink of one's own that is not idempotent: one row, one lost reply", async () => {

@@ -104,6 +104,24 @@ describe("an event hub as a source", () => {
       })
     ))
 
+  it("a burst after a quiet time comes no further than what was granted", () =>
+    inScope(
+      Effect.gen(function* () {
+        const { service, source } = yield* opened(1, { prefetchEvents: 30 }, 1)
+        const cursor = yield* source.open("0", Option.none())
+        yield* cursor.pull(demand(1))
+        const waiting = yield* Effect.forkScoped(cursor.pull(demand(1)))
+        // Each second that brings nothing, the SDK would grant as much again.
+        yield* Effect.sleep("5 seconds")
+        yield* Fiber.interrupt(waiting)
+        const before = service.stats().eventsOut
+        yield* sendTo(service, "0", bodies(1, 2_000))
+        yield* Effect.sleep("1 second")
+        expect(service.stats().eventsOut - before).toBeLessThanOrEqual(30 + 30 / 3)
+        expect((yield* readAll(features, cursor, 1_999)).rows).toEqual(rows(1, 2_000))
+      })
+    ))
+
   it("begins where the options say", () =>
     inScope(
       Effect.gen(function* () {

@@ -38,6 +38,13 @@ export interface GeneratorOptions {
    * arrives now (rule T8); without, now.
    */
   readonly startAt?: unknown
+  /**
+   * The first event happened so long before it arrives; from then on event time runs faster than the clock, and has caught
+   * up with it after `caughtUpAfter`: so windows close within seconds, and no event is from the future (rule T8). Default 0.
+   */
+  readonly behind?: Duration.Input
+  /** Default 1 minute. */
+  readonly caughtUpAfter?: Duration.Input
   /** Hold each event back until its time of arrival has come on the clock; default true. */
   readonly paced?: boolean
 }
@@ -57,6 +64,8 @@ export interface Settings {
   readonly poison: number
   readonly futureDated: number
   readonly futureByMs: number
+  readonly behindMs: number
+  readonly caughtUpAfterMs: number
   readonly startAtMs: number | undefined
   readonly paced: boolean
 }
@@ -121,6 +130,8 @@ export const readSettings = (
     poison: fraction(`${at}.poison`, o.poison, problems),
     futureDated: fraction(`${at}.futureDated`, o.futureDated, problems),
     futureByMs: ms("futureBy", o.futureBy ?? "1 hour"),
+    behindMs: ms("behind", o.behind ?? 0),
+    caughtUpAfterMs: ms("caughtUpAfter", o.caughtUpAfter ?? "1 minute"),
     startAtMs,
     paced: flag(`${at}.paced`, o.paced ?? true, problems)
   }

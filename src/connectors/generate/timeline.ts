@@ -3,7 +3,8 @@
  * (settings, start, partition, index).
  *
  * Event i of partition p is number n = i * partitions + p of all and arrives at start + n / rate. It happened up to
- * `outOfOrderness` before, so that in its partition no ordinary event is further than that behind the newest one.
+ * `outOfOrderness` before, so that in its partition no ordinary event is further than that behind the newest one; while
+ * the timeline is `behind`, earlier by as much as it is.
  */
 import { draw, eventHash, partitionSeed, unit } from "./hash.ts"
 import type { Settings } from "./options.ts"
@@ -86,16 +87,24 @@ export const originOf = (t: Timeline, index: number): number => {
   }
 }
 
+/** The latest that an event which arrives at `atMs` can have happened: it is `behind`, and catches up. */
+const latestMs = ({ settings, startMs }: Timeline, atMs: number): number => {
+  const { behindMs, caughtUpAfterMs } = settings
+  const left = 1 - (atMs - startMs) / caughtUpAfterMs
+  return left > 0 ? atMs - Math.ceil(behindMs * left) : atMs
+}
+
 /** When an event that is not a duplicate happened, in whole milliseconds. */
 export const timeMs = (t: Timeline, index: number, event: number, kind: Kind): number => {
   const { outOfOrdernessMs, lateByMs, futureByMs } = t.settings
   const u = unit(event, delayDraw)
-  const at = arrivalMs(t, index)
+  const arrivedMs = arrivalMs(t, index)
+  const at = latestMs(t, arrivedMs)
   if (kind === "late") {
     // The newest event seen is itself up to outOfOrderness old, and the watermark is as far behind that again.
     return at - 2 * outOfOrdernessMs - 1 - Math.floor(lateByMs * (1 + u))
   }
-  return (kind === "future" ? at + futureByMs : at) - Math.floor(u * outOfOrdernessMs)
+  return (kind === "future" ? arrivedMs + futureByMs : at) - Math.floor(u * outOfOrdernessMs)
 }
 
 /** Microseconds within the millisecond, for texts that show them. */

@@ -61,6 +61,17 @@ export const edges: ReadonlyArray<Edge> = [
     because: "is where the program meets its process: arguments, signals, terminal, exit code"
   },
   {
+    file: "src/connectors/blob/azureContainer.ts",
+    uses: ["@azure/identity", "@azure/storage-blob"],
+    because:
+      "is Azure's own client of Blob storage, behind the contract `BlobContainer`; it keeps time and chance of its own"
+  },
+  {
+    file: "src/connectors/blob/md5.ts",
+    uses: ["node:crypto"],
+    because: "takes checksums; what it makes depends on its input alone"
+  },
+  {
     file: "src/connectors/eventhubs/embedded/crc32.ts",
     uses: ["node:zlib"],
     because: "checksums of records on disk; what it makes depends on its input alone"
@@ -86,15 +97,9 @@ export const edges: ReadonlyArray<Edge> = [
     because: "lets sockets have their turn, and delays what a test wants late"
   },
   {
-    file: "src/connectors/blob/azureContainer.ts",
-    uses: ["@azure/identity", "@azure/storage-blob"],
-    because:
-      "is Azure's own client of Blob storage, behind the contract `BlobContainer`; it keeps time and chance of its own"
-  },
-  {
-    file: "src/connectors/blob/md5.ts",
-    uses: ["node:crypto"],
-    because: "takes checksums; what it makes depends on its input alone"
+    file: "src/connectors/eventhubs/sdkClient.ts",
+    uses: ["@azure/event-hubs", "@azure/identity"],
+    because: "is Azure's own client of Event Hubs, behind the contract `EventHubsClient`; it has timers of its own"
   },
   {
     file: "src/connectors/files/inflate.ts",

@@ -1,7 +1,7 @@
 /**
- * The main job: three million flights, out of order, into three kinds of windows, exactly.
+ * Three million flights, out of order, into three kinds of windows, exactly.
  *
- *     npm start                      or: tidemark run examples/flights/job.ts
+ *     npm run -s start:flights       or: tidemark run examples/flights/job.ts
  *
  * One query with four outputs: what they share is read once, and one ledger accounts for every row. The answers are in
  * ./out/flights; the terminal shows the worst hours as their windows close. Stopped or killed, and started again, it goes

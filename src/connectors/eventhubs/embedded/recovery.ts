@@ -58,7 +58,7 @@ const openPartition = async (disk: Disk, folder: string, id: number): Promise<Pa
     const isLast = i === files.length - 1
     if (kept.length > 0 && file.sequence !== log.nextSequence)
       throw new Error(`${at} begins with event ${file.sequence} where ${log.nextSequence} was expected`)
-    if (end < bytes.length && !isLast) throw new Error(`${at} is damaged at byte ${end}`)
+    if ((end < bytes.length || end === 0) && !isLast) throw new Error(`${at} is damaged at byte ${end}`)
     if (end < bytes.length) await disk.cut(at, end)
     if (starts.length === 0) {
       await disk.remove(at)

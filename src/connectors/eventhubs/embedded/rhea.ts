@@ -99,7 +99,8 @@ export interface ReceiverLink extends Link {
 export interface Delivery {
   readonly accept: () => void
   readonly reject: (error: AmqpError) => void
-  readonly update: (settled: boolean) => void
+  /** Set without a word to the peer, it is let go of. */
+  settled: boolean
 }
 
 /** The fields of a flow or begin that say how much the peer takes. */

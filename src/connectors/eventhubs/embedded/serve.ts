@@ -139,7 +139,11 @@ export const serve = (namespace: Namespace, rhea: RheaModule, socket: Socket, on
     const bytes = bytesOf(message)
     const kind = requests.get(link)
     const publisher = publishers.get(link)
-    if (isAborted() || (kind === undefined && publisher === undefined)) return delivery.update(true)
+    if (isAborted() || (kind === undefined && publisher === undefined)) {
+      // Given up by its sender, or on a link that we have closed: nobody waits for an outcome.
+      delivery.settled = true
+      return
+    }
     if (kind !== undefined) {
       delivery.accept()
       grantCredit(link)

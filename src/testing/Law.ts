@@ -17,9 +17,9 @@ export interface Law {
 /** What differs in what two histories of the same rows wrote. */
 const differs = (wanted: Outcome, got: Outcome): ReadonlyArray<string> => [
   ...Object.entries(wanted.outputs).flatMap(([name, { rows }]) =>
-    describeDifference(name, differenceOf(rows, got.outputs[name]?.rows ?? []))
+    describeDifference(name, differenceOf(rows, got.outputs[name]?.rows ?? [], wanted.rows))
   ),
-  ...describeDifference("late rows", differenceOf(wanted.late, got.late)),
+  ...describeDifference("late rows", differenceOf(wanted.late, got.late, wanted.rows)),
   ...describeDifference("dead letters", differenceOf(wanted.dead, got.dead))
 ]
 

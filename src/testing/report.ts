@@ -1,7 +1,7 @@
 /** What a simulation says: of a failure, everything that it takes to understand it and to see it again; of success, counts. */
 import type { Fault } from "./Fault.ts"
 import { type FaultName, faultNameOf } from "./faultNames.ts"
-import { textOf } from "./compareRows.ts"
+import { textOf } from "./textOf.ts"
 import type { Breach } from "./checkHistories.ts"
 import type { Outcome } from "./Outcome.ts"
 import type { Case, Tested } from "./userHistory.ts"

@@ -76,6 +76,8 @@ export interface HistoryResult {
   readonly regressions: number
   readonly imbalances: number
   readonly steps: number
+  /** It took more steps than it may. */
+  readonly isCutOff: boolean
   readonly traceHash: string
 }
 
@@ -162,6 +164,7 @@ class History {
       regressions: this.#watching.regressions,
       imbalances: this.#watching.imbalances,
       steps: simulator.steps,
+      isCutOff: stopped === "limit",
       traceHash: simulator.traceHash
     }
   }

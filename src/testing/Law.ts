@@ -2,8 +2,10 @@
  * Laws: what must hold of every history of a user's query. The built-in ones need no model; `Law.model` compares with a
  * plain function of the rows, `Law.make` says anything of an `Outcome`.
  */
+import * as Effect from "effect/Effect"
 import { describeDifference, differenceOf } from "./compareRows.ts"
 import type { Outcome } from "./Outcome.ts"
+import { kindOf, verdictOf } from "./verdicts.ts"
 import type { Broken } from "./Watching.ts"
 
 export type { Outcome } from "./Outcome.ts"
@@ -17,15 +19,22 @@ export interface Law {
 /** What differs in what two histories of the same rows wrote. */
 const differs = (wanted: Outcome, got: Outcome): ReadonlyArray<string> => [
   ...Object.entries(wanted.outputs).flatMap(([name, { rows }]) =>
-    describeDifference(name, differenceOf(rows, got.outputs[name]?.rows ?? []))
+    describeDifference(name, differenceOf(rows, got.outputs[name]?.rows ?? [], wanted.rows))
   ),
-  ...describeDifference("late rows", differenceOf(wanted.late, got.late)),
+  ...describeDifference("late rows", differenceOf(wanted.late, got.late, wanted.rows)),
   ...describeDifference("dead letters", differenceOf(wanted.dead, got.dead))
 ]
 
-/** A run without faults that does not come to its end breaks `finishes`, which says why. */
-const compared = (wanted: Outcome, got: Outcome): ReadonlyArray<string> =>
-  wanted.isFinished && got.isFinished ? differs(wanted, got) : []
+/** A run, by the words for it. */
+type Run = readonly [what: string, outcome: Outcome]
+
+/** Where one of two runs of the same rows comes to its end and the other does not, that is what differs. */
+const compared = (wanted: Run, got: Run): ReadonlyArray<string> => {
+  const [ended, open] = [wanted, got].toSorted(([, a], [, b]) => Number(b.isFinished) - Number(a.isFinished))
+  if (open[1].isFinished) return differs(wanted[1], got[1])
+  if (!ended[1].isFinished) return []
+  return [`${ended[0]} comes to its end, and ${open[0]} does not: ${open[1].broken("finishes").join("; ")}`]
+}
 
 /** Whether it came to the same as the batch: then nothing about it mattered. */
 const equalsBatch = (outcome: Outcome): boolean =>
@@ -39,20 +48,27 @@ export const exactlyOnce: Law = {
   name: "exactlyOnce",
   check: (outcome) => {
     if (!outcome.isFinished || equalsBatch(outcome)) return []
-    return compared(outcome.undisturbed(), outcome)
+    return compared(["the run without faults", outcome.undisturbed()], ["the run with faults", outcome])
   }
 }
 
 /** Read as a stream, in chunks, by several instances, rows give what they give all at once. */
 export const batchEqualsStream: Law = {
   name: "batchEqualsStream",
-  check: (outcome) => (equalsBatch(outcome) ? [] : compared(outcome.batch(), outcome.undisturbed()))
+  check: (outcome) =>
+    equalsBatch(outcome) ? [] : compared(["the batch", outcome.batch()], ["the stream", outcome.undisturbed()])
 }
 
 /** Results do not depend on how many instances of each operator there are: the processes of histories have 1 to 3. */
 export const parallelism: Law = {
   name: "parallelism",
-  check: (outcome) => (equalsBatch(outcome) ? [] : compared(outcome.undisturbed(1), outcome.undisturbed(3)))
+  check: (outcome) =>
+    equalsBatch(outcome)
+      ? []
+      : compared(
+          ["a run of one instance", outcome.undisturbed(1)],
+          ["a run of three instances", outcome.undisturbed(3)]
+        )
 }
 
 const always = (name: Broken): Law => ({ name, check: (outcome) => outcome.broken(name) })
@@ -91,35 +107,33 @@ export const model = <A = unknown>(
   name,
   check: (outcome) => {
     if (!outcome.isFinished) return []
-    const wanted = expected(outcome.rows as ReadonlyArray<A>, outcome)
+    const wanted: unknown = expected(outcome.rows as ReadonlyArray<A>, outcome)
     const names = Object.keys(outcome.outputs)
     if (Array.isArray(wanted) && names.length !== 1)
       return [`the query has the outputs ${names.join(", ")}: let the model return rows by output, { name: rows }`]
-    const byName = Array.isArray(wanted) ? { [names[0]]: wanted as ReadonlyArray<unknown> } : wanted
-    return Object.entries(byName).flatMap(([output, rows]) =>
-      describeDifference(output, differenceOf(rows as ReadonlyArray<unknown>, outcome.outputs[output]?.rows ?? []))
-    )
+    const byName = Array.isArray(wanted) ? { [names[0]]: wanted } : wanted
+    if (!isPlain(byName))
+      return [`the model returned ${kindOf(wanted)}: let it return a list of rows, or { name: rows }`]
+    return Object.entries(byName).flatMap(([output, rows]) => {
+      if (!Object.hasOwn(outcome.outputs, output))
+        return [`the model has rows of ${output}, and the query has the outputs ${names.join(", ")}`]
+      if (!Array.isArray(rows)) return [`the model has ${kindOf(rows)} for ${output}: let it be a list of rows`]
+      return describeDifference(output, differenceOf(rows, outcome.outputs[output].rows, outcome.rows))
+    })
   }
 })
 
+const isPlain = (value: unknown): value is object => {
+  if (typeof value !== "object" || value === null || Effect.isEffect(value)) return false
+  const proto: unknown = Object.getPrototypeOf(value)
+  return proto === Object.prototype || proto === null
+}
+
 /**
  * A law of one's own: returns what is wrong, as a sentence or several, or `false`; or throws, as `expect` does. Asked of
- * histories that came to their end.
+ * histories that came to their end. It waits for nothing: an async function is no law.
  */
 export const make = (
   name: string,
   check: (outcome: Outcome) => boolean | string | ReadonlyArray<string> | undefined | void
-): Law => ({
-  name,
-  check: (outcome) => {
-    if (!outcome.isFinished) return []
-    try {
-      const said = check(outcome)
-      if (typeof said === "string") return [said]
-      if (said === false) return ["it does not hold"]
-      return Array.isArray(said) ? (said as ReadonlyArray<string>) : []
-    } catch (error) {
-      return [error instanceof Error ? error.message : String(error)]
-    }
-  }
-})
+): Law => ({ name, check: (outcome) => (outcome.isFinished ? verdictOf(check(outcome)) : []) })

@@ -3,7 +3,8 @@ import type { Ledger } from "../model/Ledger.ts"
 import { isCrash } from "./Fault.ts"
 import { type FaultName, faultNameOf } from "./faultNames.ts"
 import type { Broken } from "./Watching.ts"
-import { type Case, type Output, runUserHistory, type Tested, type UserRun } from "./userHistory.ts"
+import type { Output } from "./Outside.ts"
+import { type Case, runUserHistory, type Tested, type UserRun } from "./userHistory.ts"
 
 /** One history of one query, as it ended. */
 export interface Outcome {

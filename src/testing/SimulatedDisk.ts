@@ -4,6 +4,8 @@
  * Bytes become durable by `sync` of their file, names by `syncDirectory` of their folder; a loss of power keeps any subset
  * of the rest: each change of a folder that was not synced is there or not, each file that was not synced is torn. A
  * rename within a folder is one change of it; across folders it is two, which part (as journalling file systems do).
+ * A sync of a file that fails is final, as on Linux, which takes the pages for clean then: a later one succeeds, and makes
+ * nothing durable until the file is written anew.
  * A process that is killed leaves everything as it was seen. Deterministic: what is kept is asked of the caller.
  */
 import * as Effect from "effect/Effect"
@@ -163,6 +165,7 @@ const diskOn = (root: FolderNode, faults: DiskFaults, firstId: number, startMs: 
     if (there?.kind === "directory") throw fail("IsDirectory", "open", path)
     if (there !== undefined) {
       there.seen = new Uint8Array(0)
+      there.isWrittenOff = false
       return there
     }
     const made: FileNode = {
@@ -170,7 +173,8 @@ const diskOn = (root: FolderNode, faults: DiskFaults, firstId: number, startMs: 
       id: ids++,
       seen: new Uint8Array(0),
       durable: new Uint8Array(0),
-      modifiedMs: ++nowMs
+      modifiedMs: ++nowMs,
+      isWrittenOff: false
     }
     change({ folder: at, names: [[name, made]] })
     return made
@@ -186,12 +190,13 @@ const diskOn = (root: FolderNode, faults: DiskFaults, firstId: number, startMs: 
   const process: SimulatedDisk["process"] = (before = () => Effect.void) => {
     let calls = 0
     let isDead = false
-    const call = <A>(what: string, run: () => A): Effect.Effect<A, FileError> =>
+    const call = <A>(what: string, run: () => A, failed: () => void = () => undefined): Effect.Effect<A, FileError> =>
       Effect.suspend(() => {
         if (isDead) return Effect.fail(killed)
         return Effect.tapError(before(calls++, what), (error) =>
           Effect.sync(() => {
             if (error === killed) isDead = true
+            else failed()
           })
         )
       }).pipe(
@@ -207,9 +212,15 @@ const diskOn = (root: FolderNode, faults: DiskFaults, firstId: number, startMs: 
         const writes = [bytes.slice(0, half), bytes.slice(half)]
         return Effect.forEach(writes, (part) => call(`write ${path}`, () => append(node, part)), { discard: true })
       },
-      sync: call(`fsync ${path}`, () => {
-        if (faults.fileNotSynced?.(path) !== true) node.durable = node.seen
-      }),
+      sync: call(
+        `fsync ${path}`,
+        () => {
+          if (faults.fileNotSynced?.(path) !== true && !node.isWrittenOff) node.durable = node.seen
+        },
+        () => {
+          if (node.durable !== node.seen) node.isWrittenOff = true
+        }
+      ),
       info: call(`stat ${path}`, () => infoOf(node)),
       close: Effect.void
     })
@@ -259,6 +270,7 @@ const diskOn = (root: FolderNode, faults: DiskFaults, firstId: number, startMs: 
             if (chance() < 0.3) kept.fill(0)
             node.durable = chance() < 0.3 ? node.durable : kept
             node.seen = node.durable
+            node.isWrittenOff = false
           }
         }
       }

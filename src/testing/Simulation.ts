@@ -7,7 +7,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { caseOf, checkBatch, type Failure, judged } from "./checkHistories.ts"
+import { batchRuns, caseOf, checkBatch, type Failure, judged, NotGenerated } from "./checkHistories.ts"
 import { NotSimulated } from "./HangingCalls.ts"
 import type { Outcome } from "./Outcome.ts"
 import { Counts, describeFault, describeHistory, type SimulationReport } from "./report.ts"
@@ -50,9 +50,6 @@ const library: Voice = {
   progress: () => undefined
 }
 
-/** Histories between two looks at the world outside. */
-const batchRuns = 25
-
 /**
  * Runs so many random histories of a pipeline, of the queries of a job, or of what a function makes in each process, and
  * judges each by the laws. Fails with `LawViolated` at the first that breaks one, shrunk, which may take a thousand
@@ -78,8 +75,8 @@ export const checkWith = <E, R>(
     for (let number = 0; counts.histories < prepared.histories; number++) {
       const seed = (Math.imul(prepared.seed, 1_000_003) + number) | 0
       const runs = Math.min(batchRuns, prepared.histories - counts.histories)
-      const { failure, notSimulated } = checkBatch(prepared, seed, runs, (outcome) => counts.add(outcome))
-      if (notSimulated !== undefined) return yield* Effect.fail(outside(notSimulated))
+      const { failure, stopped } = checkBatch(prepared, seed, runs, (outcome) => counts.add(outcome))
+      if (stopped !== undefined) return yield* Effect.fail(outside(stopped))
       if (failure !== undefined) return yield* Effect.fail(failed(prepared, failure, voice))
       voice.progress(counts.report(clock.currentTimeMillisUnsafe() - began))
       yield* Effect.yieldNow
@@ -107,14 +104,15 @@ export const replayWith = <E, R>(
   Effect.gen(function* () {
     const prepared = yield* prepare(topology, options)
     const c = caseOf(prepared, token)
-    if (c === undefined) {
-      const message = `token: ${JSON.stringify(token)}: stands for no history of this topology and these options: it is like 1000003.4:0:1`
+    if (typeof c === "string") {
+      const message = `token: ${JSON.stringify(token)}: ${c}`
       return yield* Effect.fail(new SimulationFailed({ reason: "InvalidOptions", message }))
     }
     return yield* Effect.try({ try: () => again(prepared, c, token, voice), catch: (error) => outside(error) })
   })
 
 const outside = (error: unknown): SimulationFailed => {
+  if (error instanceof NotGenerated) return new SimulationFailed({ reason: "InvalidOptions", message: error.message })
   if (!(error instanceof NotSimulated)) throw error
   return new SimulationFailed({ reason: "NotSimulated", message: error.message })
 }
@@ -127,7 +125,14 @@ const again = (prepared: Prepared, c: Case, token: string, voice: Voice, first?:
   })
   const problems = breach?.problems ?? []
   const differs = first !== undefined && first.problems.join("\n") !== problems.join("\n")
-  const told = { breach: first ?? breach, shrinks: first?.shrinks, differs, timeline, replay: voice.replayLine(token) }
+  const told = {
+    breach: first ?? breach,
+    laws: prepared.laws.map(({ name }) => name),
+    shrinks: first?.shrinks,
+    differs,
+    timeline,
+    replay: voice.replayLine(token)
+  }
   return {
     outcome,
     law: breach?.law,

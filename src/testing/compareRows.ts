@@ -1,46 +1,44 @@
 /** Rows compared as multisets: by their text, and numbers that are no integers as far as sums of them are exact (A1). */
-import * as DateTime from "effect/DateTime"
+import { textOf, textWith } from "./textOf.ts"
 
 /** How far apart two sums of doubles may be, as a share of the larger. */
 const tolerance = 1e-9
+/** Whole numbers from here on are times or ids, which nobody adds up. */
+const summedMax = 2 ** 32
 
-/** A value as text that tells different values apart, whatever the order of their fields. */
-export const textOf = (value: unknown): string => {
-  switch (typeof value) {
-    case "string":
-      return JSON.stringify(value)
-    case "number":
-      return Object.is(value, -0) ? "-0" : String(value)
-    case "bigint":
-      return `${value}n`
-    case "object": {
-      if (value === null) return "null"
-      if (value instanceof Date) return Number.isNaN(value.getTime()) ? "Date(NaN)" : value.toISOString()
-      if (DateTime.isDateTime(value)) return DateTime.formatIso(value)
-      if (Array.isArray(value)) return `[${value.map(textOf).join(", ")}]`
-      if (value instanceof Map) return `Map${textOf([...value])}`
-      if (value instanceof Set) return `Set${textOf([...value])}`
-      const fields = Object.keys(value).toSorted()
-      return `{ ${fields.map((field) => `${field}: ${textOf(Reflect.get(value, field))}`).join(", ")} }`
-    }
-    default:
-      return String(value)
-  }
+/** A row taken apart: what is no number, and the numbers in it. */
+interface Parts {
+  readonly text: string
+  readonly frame: string
+  readonly numbers: ReadonlyArray<number>
 }
 
-/** Numbers apart from all else: two texts with the same words may differ by what is lost in sums. */
-const number = /-?\d+(?:\.\d+)?(?:e[+-]?\d+)?/g
-
-const nearly = (a: string, b: string): boolean => {
-  if (a.replace(number, "#") !== b.replace(number, "#")) return false
-  const [left, right] = [a.match(number) ?? [], b.match(number) ?? []]
-  return left.every((text, i) => {
-    if (text === right[i]) return true
-    const [x, y] = [Number(text), Number(right[i])]
-    const isWhole = Number.isInteger(x) && Number.isInteger(y)
-    return !isWhole && Math.abs(x - y) <= tolerance * Math.max(1, Math.abs(x), Math.abs(y))
+const partsOf = (row: unknown): Omit<Parts, "text"> => {
+  const numbers: Array<number> = []
+  const frame = textWith(row, (n) => {
+    numbers.push(n)
+    return "#"
   })
+  return { frame, numbers }
 }
+
+/** What is left where rows of these cancel each other out: each is exact as far as a double is. */
+const crumbOf = (inputs: ReadonlyArray<unknown>): number => {
+  let sum = 0
+  for (const row of inputs)
+    for (const n of partsOf(row).numbers)
+      if (Number.isFinite(n) && !(Number.isInteger(n) && Math.abs(n) > summedMax)) sum += Math.abs(n)
+  return sum * Number.EPSILON
+}
+
+const nearly = (a: Parts, b: Parts, crumb: number): boolean =>
+  a.frame === b.frame &&
+  a.numbers.every((x, i) => {
+    const y = b.numbers[i]
+    if (Object.is(x, y)) return true
+    if (Number.isSafeInteger(x) && Number.isSafeInteger(y)) return false
+    return Math.abs(x - y) <= Math.max(crumb, tolerance * Math.max(Math.abs(x), Math.abs(y)))
+  })
 
 /** What is in one multiset and not in the other. */
 export interface Difference {
@@ -48,28 +46,40 @@ export interface Difference {
   readonly extra: ReadonlyArray<string>
 }
 
-/** Compares two lists of rows, whatever their order. */
-export const differenceOf = (wanted: ReadonlyArray<unknown>, got: ReadonlyArray<unknown>): Difference => {
-  const left = new Map<string, number>()
+/** Compares two lists of rows, whatever their order; `inputs`: what they were made of, which says how exact sums are. */
+export const differenceOf = (
+  wanted: ReadonlyArray<unknown>,
+  got: ReadonlyArray<unknown>,
+  inputs: ReadonlyArray<unknown> = []
+): Difference => {
+  const left = new Map<string, { readonly row: unknown; times: number }>()
   for (const row of wanted) {
     const text = textOf(row)
-    left.set(text, (left.get(text) ?? 0) + 1)
+    const known = left.get(text)
+    if (known === undefined) left.set(text, { row, times: 1 })
+    else known.times++
   }
-  const more: Array<string> = []
+  const more: Array<Parts> = []
   for (const row of got) {
     const text = textOf(row)
-    const n = left.get(text) ?? 0
-    if (n > 0) left.set(text, n - 1)
-    else more.push(text)
+    const known = left.get(text)
+    if (known !== undefined && known.times > 0) known.times--
+    else more.push({ text, ...partsOf(row) })
   }
-  const missing = [...left].flatMap(([text, n]) => Array.from({ length: n }, () => text))
-  const extra = more.filter((text) => {
-    const at = missing.findIndex((other) => nearly(other, text))
+  const missing = [...left].flatMap(([text, { row, times }]) =>
+    Array.from({ length: times }, (): Parts => ({ text, ...partsOf(row) }))
+  )
+  if (missing.length === 0 || more.length === 0) return { missing: textsOf(missing), extra: textsOf(more) }
+  const crumb = crumbOf(inputs)
+  const extra = more.filter((row) => {
+    const at = missing.findIndex((other) => nearly(other, row, crumb))
     if (at >= 0) missing.splice(at, 1)
     return at < 0
   })
-  return { missing, extra }
+  return { missing: textsOf(missing), extra: textsOf(extra) }
 }
+
+const textsOf = (rows: ReadonlyArray<Parts>): ReadonlyArray<string> => rows.map(({ text }) => text)
 
 const shownMax = 3
 

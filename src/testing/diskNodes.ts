@@ -10,6 +10,8 @@ export interface FileNode {
   seen: Uint8Array
   durable: Uint8Array
   modifiedMs: number
+  /** A sync of it failed: what was not durable then never will be, however many later syncs say that it is. */
+  isWrittenOff: boolean
 }
 
 /** A folder. */
@@ -99,7 +101,7 @@ export const copyAfter = (root: FolderNode, changes: ReadonlyArray<Change>, loss
     if (known !== undefined) return known
     if (node.kind === "file") {
       const bytes = bytesOf(node)
-      const copy: FileNode = { ...node, seen: bytes, durable: bytes }
+      const copy: FileNode = { ...node, seen: bytes, durable: bytes, isWrittenOff: false }
       copies.set(node, copy)
       return copy
     }

@@ -6,6 +6,7 @@ import type { DeadRow } from "../model/DeadLetter.ts"
 import { position } from "../model/Position.ts"
 import type { PartitionCursor, SourceChunk } from "../model/Source.ts"
 import type { AnySource } from "../streams/Plan.ts"
+import { copyOf } from "./copyOf.ts"
 import type { Feed, FeedPartition } from "./feed.ts"
 import { type LogFault, type SimulatedPartition, simulatedSource } from "./SimulatedLog.ts"
 import { type Simulator, simulatedStartMs } from "./Simulator.ts"
@@ -50,14 +51,16 @@ const decoded = (
       dead.push({ before: offsets.length, reason: "malformed", detail, place, bytes: poisonBytes, truncated: false })
     }
   }
-  const { rows, appendTimes } = partition
+  const { appendTimes } = partition
+  // Whoever reads a row again gets it as it was, whatever became of it.
+  const rows = offsets.map((offset) => copyOf(partition.rows[offset]))
   return {
     length: offsets.length,
-    rows: offsets.map((offset) => rows[offset]),
+    rows,
     meta: (i) =>
       metaOf === undefined
         ? { partition: name, offset: offsets[i] }
-        : metaOf({ partition: name, offset: offsets[i], row: rows[offsets[i]] as never }),
+        : metaOf({ partition: name, offset: offsets[i], row: rows[i] as never }),
     place: (i) => `${name}:${offsets[i]}`,
     ...(appendTimes === undefined ? {} : { appendTimes: Float64Array.from(offsets, (offset) => appendTimes[offset]) }),
     ...(dead.length === 0 ? {} : { dead }),

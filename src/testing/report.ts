@@ -1,7 +1,7 @@
 /** What a simulation says: of a failure, everything that it takes to understand it and to see it again; of success, counts. */
 import type { Fault } from "./Fault.ts"
 import { type FaultName, faultNameOf } from "./faultNames.ts"
-import { textOf } from "./compareRows.ts"
+import { textOf } from "./textOf.ts"
 import type { Breach } from "./checkHistories.ts"
 import type { Outcome } from "./Outcome.ts"
 import type { Case, Tested } from "./userHistory.ts"
@@ -98,6 +98,8 @@ const outsideNote =
 export interface Told {
   /** Undefined: every law holds. */
   readonly breach: Breach | undefined
+  /** Those that were asked. */
+  readonly laws: ReadonlyArray<string>
   /** How often it was made smaller; undefined: it is a replay, and nobody knows. */
   readonly shrinks: number | undefined
   /** Run again, it came to something else. */
@@ -109,11 +111,13 @@ export interface Told {
 
 /** All of a history in words: the message of a failure. */
 export const describeHistory = (tested: Tested, c: Case, told: Told): string => {
-  const { breach, shrinks, differs, timeline, replay } = told
+  const { breach, laws, shrinks, differs, timeline, replay } = told
   const rows = c.feeds.flat().reduce((n, partition) => n + partition.rows.length, 0)
   const runs = c.lives.map(({ parallelism, chunkRows }) => `parallelism ${parallelism} in chunks of ${chunkRows}`)
   return [
-    breach === undefined ? `every law holds for ${tested.name}` : `${breach.law} does not hold for ${tested.name}:`,
+    breach === undefined
+      ? `no law of ${laws.join(", ")} is broken for ${tested.name}`
+      : `${breach.law} does not hold for ${tested.name}:`,
     ...(breach?.problems ?? []).map((problem) => `  ${problem}`),
     `with ${counted(rows, "row")} and ${counted(c.faults.length, "fault")}${shrinks === undefined ? "" : `, after ${counted(shrinks, "shrink")}`}:`,
     ...feedLines(tested, c),

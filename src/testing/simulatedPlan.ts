@@ -12,9 +12,9 @@ export interface Stands {
   readonly source: (source: AnySource) => AnySource
   readonly output: (name: string, node: SinkNode) => AnySink
   /** For each late output, in the order of the plan. */
-  readonly late: () => AnySink
-  /** What is watched: an effect of the user begins; what is returned is called at its end. */
-  readonly begins: (operator: string) => () => void
+  readonly late: (sink: AnySink) => AnySink
+  /** Watches over an effect of the user. */
+  readonly watch: <A, E, R>(operator: string, call: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 /** Longer than any history. */
@@ -51,7 +51,7 @@ const replaced = (node: PlanNode, of: <N extends PlanNode>(node: N) => N, stands
     case "window":
     case "process":
     case "dedupe": {
-      const late = node.late.kind === "to" ? { kind: "to" as const, sink: stands.late() } : node.late
+      const late = node.late.kind === "to" ? { kind: "to" as const, sink: stands.late(node.late.sink) } : node.late
       return { ...node, input: of(node.input), late } as PlanNode
     }
     default:
@@ -62,9 +62,9 @@ const replaced = (node: PlanNode, of: <N extends PlanNode>(node: N) => N, stands
 type Mapping = (row: unknown) => Effect.Effect<unknown, unknown, unknown>
 
 const watched =
-  (operator: string, f: Mapping, { begins }: Stands): Mapping =>
+  (operator: string, f: Mapping, { watch }: Stands): Mapping =>
   (row) =>
-    Effect.suspend(() => {
-      const ends = begins(operator)
-      return Effect.ensuring(f(row), Effect.sync(ends))
-    })
+    watch(
+      operator,
+      Effect.suspend(() => f(row))
+    )

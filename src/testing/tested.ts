@@ -1,6 +1,8 @@
 /** What a simulation is of: the queries of a job or pipeline with their feeds, and random cases of them. */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import * as fc from "fast-check"
 import { isJob, type Job, JobTypeId } from "../actors/Job.ts"
 import { type OptionProblem, renderProblem } from "../model/Errors.ts"
@@ -14,10 +16,11 @@ import { type FaultName, kindsOf } from "./faultNames.ts"
 import { faultPlan, lives, seed, storeFor } from "./faultPlans.ts"
 import type { Feed } from "./feed.ts"
 import * as Law from "./Law.ts"
-import type { OwnSink } from "./ownSink.ts"
+import { type OwnSink, sinksOf } from "./ownSink.ts"
 import { hintsFor, nodesOf, seesInstances, sourcesOf } from "./planHints.ts"
 import { SimulationFailed } from "./SimulationFailed.ts"
 import type { Case, Tested } from "./userHistory.ts"
+import { withoutGlobals } from "./withoutGlobals.ts"
 
 /** What can be simulated: as `tidemark run` takes it, or a function that makes it, called in each simulated process. */
 export type Testable<E, R> = Pipeline<E, R> | Job<string, E, R> | (() => Pipeline<E, R>) | (() => Job<string, E, R>)
@@ -150,28 +153,35 @@ export const prepare = <E, R>(
     const laws = listOf("laws", options.laws ?? Law.standard, problems, "name", "check")
     const own = listOf("sinks", options.sinks ?? [], problems, "sink", "rows", "clear")
     const kinds = kindsOf(options.faults, problems)
-    const given = services as unknown as Context.Context<never>
+    // A process builds its layers anew, though the test may have built the same ones, and ends by itself.
+    const given = Context.omit(Layer.CurrentMemoMap, Scope.Scope)(services) as unknown as Context.Context<never>
     const queries = parts.map((part) => testedOf(make, part, isMade, feedsFor(part, feeds, problems), own, given))
     for (const feed of feeds) {
       if (queries.some((tested) => tested.feeds.includes(feed))) continue
       const fix = "is no source of the topology: a feed names the very value that EventStream.from was given"
       problems.push({ option: "feeds", value: feed.source?.name ?? "a feed", fix })
     }
+    for (const { sink } of own) {
+      if (parts.some(({ plan }) => sinksOf(plan).includes(sink))) continue
+      const fix = "is no sink of the topology: Simulation.own names the very value that it writes to"
+      problems.push({ option: "sinks", value: sink.name, fix })
+    }
     const prepared = {
       queries,
-      laws: [Law.finishes, ...laws.filter(({ name }) => name !== "finishes")],
+      laws: [Law.finishes, ...laws.filter((law) => law !== Law.finishes)],
       histories: integer("histories", histories, problems, { min: 1, max: 1_000_000_000 }),
       seed: integer("seed", seed, problems, { min: -0x8000_0000, max: 0x7fff_ffff })
     }
-    const cases =
+    const cases = withoutGlobals(() =>
       problems.length > 0 ? [] : queries.map((tested, i) => casesOf(i, tested, parts[i].plan, kinds, problems))
+    )
     if (problems.length > 0)
       return yield* Effect.fail(
         new SimulationFailed({ reason: "InvalidOptions", message: problems.map(renderProblem).join("; ") })
       )
     yield* load(parts)
     // Edges are in the moves of rows already; fast-check's own bias would only make half of all cases tiny.
-    return { ...prepared, cases: fc.noBias(fc.oneof(...cases)) }
+    return { ...prepared, cases: withoutGlobals(() => fc.noBias(fc.oneof(...cases))) }
   })
 
 const load = (parts: ReadonlyArray<Part>): Effect.Effect<void> =>

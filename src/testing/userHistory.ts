@@ -10,21 +10,20 @@ import { start } from "../actors/Run.ts"
 import type { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
 import type * as Scope from "effect/Scope"
 import type { QueryHandle } from "../actors/QueryHandle.ts"
-import { sink as memorySink, type MemorySink } from "../connectors/memory/MemorySink.ts"
-import type { AnySink, Mode } from "../model/Sink.ts"
+import { has } from "../model/Options.ts"
 import { pipelineOf } from "../streams/Pipeline.ts"
 import type { AnySource, QueryPlan } from "../streams/Plan.ts"
 import * as Trigger from "../streams/Trigger.ts"
 import type { Fault } from "./Fault.ts"
-import { faultySink, type SinkFault, sinkFaultsOf } from "./faultySink.ts"
+import { sinkFaultsOf } from "./faultySink.ts"
 import type { Feed, FeedPartition } from "./feed.ts"
 import { type Arrivals, batchOf, partitionName, streamOf } from "./feedSource.ts"
-import { HangingCalls, type ProcessCalls } from "./HangingCalls.ts"
+import { HangingCalls } from "./HangingCalls.ts"
 import { type HistoryResult, runHistory } from "./History.ts"
+import { type Output, Outside } from "./Outside.ts"
 import type { OwnSink } from "./ownSink.ts"
 import { Seeded } from "./seeded.ts"
 import type { LogFault } from "./SimulatedLog.ts"
-import { simulatedPlan } from "./simulatedPlan.ts"
 import type { Life, Store, Subject, World } from "./World.ts"
 
 /** A query under test. */
@@ -70,12 +69,6 @@ export interface Manner {
   readonly told?: (atMs: number, what: string) => void
 }
 
-/** What an output holds in the end, and the mode it was written in. */
-export interface Output {
-  readonly mode: Mode
-  readonly rows: ReadonlyArray<unknown>
-}
-
 /** What came of it. */
 export interface UserRun {
   readonly history: HistoryResult
@@ -84,6 +77,9 @@ export interface UserRun {
   /** Which rows became dead letters, and why. */
   readonly dead: ReadonlyArray<unknown>
 }
+
+/** A history that takes more steps has no end: the usual one takes a few hundred. */
+const stepsMax = 400_000
 
 const arrivalsOf = (c: Case, faults: ReadonlyArray<Fault>): ReadonlyArray<ReadonlyArray<Arrivals>> => {
   const total = c.feeds.flat().length
@@ -119,52 +115,6 @@ const logFaultsOf = (c: Case, faults: ReadonlyArray<Fault>): ReadonlyArray<Reado
       })
     })
   )
-}
-
-/** The outside of one history: tables in the place of sinks, logs in the place of sources; they outlive processes. */
-class Outside {
-  readonly outputs = new Map<string, { readonly mode: Mode; readonly table: MemorySink<unknown>; own?: OwnSink }>()
-  readonly late = new Map<number, MemorySink<unknown>>()
-  readonly dead = new Map<number, MemorySink<unknown>>()
-  readonly #faults: ReadonlyArray<SinkFault>
-  readonly #calls: { calls: number; struck: (kind: SinkFault["kind"]) => void }
-  #sources: ReadonlyArray<AnySource> | undefined
-
-  constructor(faults: ReadonlyArray<SinkFault>, struck: (kind: SinkFault["kind"]) => void) {
-    this.#faults = faults
-    this.#calls = { calls: 0, struck }
-  }
-
-  /** The plan of one process. */
-  plan(tested: Tested, c: Case, manner: Manner, world: World, calls: ProcessCalls): QueryPlan {
-    let lates = 0
-    const plan = tested.plan()
-    const sources = (this.#sources ??= sourcesFor(tested, c, manner, world))
-    const faulty = (sink: unknown): AnySink => faultySink(world.simulator, sink as AnySink, this.#faults, this.#calls)
-    const dead = (source: AnySource, at: number): AnySource =>
-      source.deadLetters === undefined ? source : { ...source, deadLetters: faulty(tableIn(this.dead, at)) }
-    const ready = sources.map(dead)
-    return simulatedPlan(plan, {
-      source: (source) => ready[tested.feeds.findIndex((feed) => feed.source === source)],
-      output: (name, { sink, mode }) => {
-        const own = tested.own.find((one) => one.sink === sink)
-        const known = this.outputs.get(name)
-        const table = known?.table ?? memorySink({ name: sink.name })
-        if (known === undefined) this.outputs.set(name, { mode, table, ...(own === undefined ? {} : { own }) })
-        if (own !== undefined) return faulty(sink)
-        const { modes, deletes, multiWriter } = sink.features
-        return { ...faulty(table), features: { modes, deletes, multiWriter, guarantee: "exactly-once" } }
-      },
-      late: () => faulty(tableIn(this.late, lates++)),
-      begins: calls.begins
-    })
-  }
-}
-
-const tableIn = (tables: Map<number, MemorySink<unknown>>, at: number): MemorySink<unknown> => {
-  const table = tables.get(at) ?? memorySink()
-  tables.set(at, table)
-  return table
 }
 
 const sourcesFor = (tested: Tested, c: Case, manner: Manner, world: World): ReadonlyArray<AnySource> => {
@@ -210,26 +160,35 @@ const optionsFor = (tested: Tested, c: Case, manner: Manner, life: Life) => {
   }
 }
 
+const outsideOf = (tested: Tested, c: Case, manner: Manner, world: World): Outside =>
+  new Outside({
+    sources: sourcesFor(tested, c, manner, world),
+    placeOf: (source) => tested.feeds.findIndex((feed) => feed.source === source),
+    own: tested.own,
+    faults: sinkFaultsOf(manner.faults),
+    struck: (kind) => world.struck(`sink ${kind}`)
+  })
+
+interface Seen {
+  world?: World
+  outside?: Outside
+}
+
 const subjectOf =
-  (
-    tested: Tested,
-    c: Case,
-    manner: Manner,
-    outside: Outside,
-    seen: { world?: World },
-    hanging: HangingCalls
-  ): Subject =>
+  (tested: Tested, c: Case, manner: Manner, seen: Seen, hanging: HangingCalls): Subject =>
   (world, life) =>
     Effect.suspend(() => {
       seen.world = world
+      const outside = (seen.outside ??= outsideOf(tested, c, manner, world))
       const calls = hanging.processStarts(world.simulator)
-      const ready = calls.begins("Query.provide")
       const started = Effect.suspend(() => {
-        ready()
-        const plan = outside.plan(tested, c, manner, world, calls)
+        const plan = outside.plan(tested.plan(), world.simulator, calls)
         return start(pipelineOf<never, never>(plan), optionsFor(tested, c, manner, life))
       })
-      const watched = Effect.andThen(Effect.forkScoped(calls.alive), tested.wrap(started))
+      const watched = Effect.andThen(
+        Effect.forkScoped(calls.alive),
+        calls.watchOuter("Query.provide", tested.wrap, started)
+      )
       // What is simulated comes before what the test itself runs on.
       return Effect.contextWith((inner: Context.Context<CheckpointStore | Scope.Scope>) =>
         Effect.provideContext(watched, Context.merge(tested.services, inner))
@@ -243,16 +202,17 @@ const lettersIn = ({ objects }: World, query: string): ReadonlyArray<unknown> =>
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as unknown)
 
-/** What of a dead letter does not depend on when it was written. */
+/** What of a dead letter does not depend on when it was written; a sink of the user's may hold something else. */
 const letter = (row: unknown): unknown => {
+  if (!has(row, "operator", "source", "place", "reason")) return row
   const { operator, source, place, reason } = row as { readonly [field: string]: unknown }
   return { operator, source, place, reason }
 }
 
 /** Runs a case in a manner. Fails with `NotSimulated` when it waits for something that is not simulated. */
 export const runUserHistory = (tested: Tested, c: Case, manner: Manner): UserRun => {
-  const seen: { world?: World } = {}
-  const outside = new Outside(sinkFaultsOf(manner.faults), (kind) => seen.world?.struck(`sink ${kind}`))
+  const seen: Seen = {}
+  const hanging = new HangingCalls()
   for (const own of tested.own) own.clear()
   const history = runHistory({
     seed: c.seed,
@@ -260,21 +220,16 @@ export const runUserHistory = (tested: Tested, c: Case, manner: Manner): UserRun
     lives: manner.lives,
     store: manner.kind === "batch" ? "remote" : c.store,
     query: tested.name,
-    subject: subjectOf(tested, c, manner, outside, seen, new HangingCalls()),
+    subject: subjectOf(tested, c, manner, seen, hanging),
+    stepsMax,
     ...(manner.told === undefined ? {} : { told: manner.told })
   })
-  const rowsOf = (table: MemorySink<unknown>): ReadonlyArray<unknown> => Effect.runSync(table.rows)
-  const outputs = [...outside.outputs].map(([name, { mode, table, own }]) => {
-    const rows = own === undefined ? (mode === "append" ? rowsOf(table) : Effect.runSync(table.table)) : own.rows()
-    return [name, { mode, rows }] as const
-  })
+  const { world, outside } = seen
+  if (history.isCutOff && world !== undefined) hanging.cutOff(world.simulator, stepsMax)
   return {
     history,
-    outputs: Object.fromEntries(outputs),
-    late: [...outside.late.values()].flatMap(rowsOf),
-    dead: [
-      ...[...outside.dead.values()].flatMap(rowsOf),
-      ...(seen.world === undefined ? [] : lettersIn(seen.world, tested.name))
-    ].map(letter)
+    outputs: outside?.outputs ?? {},
+    late: outside?.late ?? [],
+    dead: [...(outside?.dead ?? []), ...(world === undefined ? [] : lettersIn(world, tested.name))].map(letter)
   }
 }

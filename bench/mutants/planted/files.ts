@@ -41,6 +41,22 @@ export const ofFiles: ReadonlyArray<Planted> = [
     edits: [[store, 'segment === "data" ? failpoint("snapshot.fsync", file.sync) : file.sync', "Effect.void"]]
   },
   {
+    name: "failed-sync-retried",
+    breaks: "C2, C3, S17: a sync that failed is asked for again, and the second answer believed",
+    edits: [
+      [
+        store,
+        'yield* segment === "data" ? failpoint("snapshot.fsync", file.sync) : file.sync',
+        'const synced = Effect.retry(file.sync, { times: 9 })\n        yield* segment === "data" ? failpoint("snapshot.fsync", synced) : synced'
+      ],
+      [
+        writer,
+        'yield* failpoint("stage.fsync", file.sync)',
+        'yield* failpoint("stage.fsync", Effect.retry(file.sync, { times: 9 }))'
+      ]
+    ]
+  },
+  {
     name: "staged-not-synced",
     breaks: "C2, S17: staged files are not synced",
     edits: [[writer, 'yield* failpoint("stage.fsync", file.sync)', ""]]

@@ -16,6 +16,8 @@ export interface Planted {
   /** The rules of docs/SEMANTICS.md and the invariants of docs/SPEC.md that it breaks. */
   readonly breaks: string
   readonly edits: ReadonlyArray<Edit>
+  /** The suite to search in, for what the mix of all comes to too seldom. */
+  readonly suite?: string
 }
 
 /** The repository. */

@@ -49,7 +49,7 @@ const told = (name: string, f: Found): string =>
 const waiting = [...chosen]
 const work = async (): Promise<void> => {
   for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
-    const one = await hunt(bug, task)
+    const one = await hunt(bug, { ...task, suite: task.suite ?? bug.suite })
     found.set(bug.name, one)
     console.error(told(bug.name, one))
     if (values.cases) console.error(JSON.stringify(one.case))

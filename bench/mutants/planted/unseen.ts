@@ -24,6 +24,7 @@ export const unseen: ReadonlyArray<Planted> = [
   },
   {
     name: "horizon-or-lateness",
+    suite: "copies",
     breaks: "A3, E8: an id is kept for the longer of horizon and lateness, not for both",
     edits: [
       [
@@ -46,6 +47,7 @@ export const unseen: ReadonlyArray<Planted> = [
   },
   {
     name: "active-again-untold",
+    suite: "live",
     breaks: "T7, E4: a partition that is no longer idle is still left out when others are raised",
     edits: [["actors/PartitionTime.ts", "moved(): void { this.setIdle(false)", "moved(): void { this.idle = false"]]
   },

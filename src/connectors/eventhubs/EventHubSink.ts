@@ -155,7 +155,7 @@ const writerOf = <A>(
       if (group === undefined) groups.set(to, (group = { partition, partitionKey, events: [], rows: [] }))
       // Without the line end that the encoding closes a row with.
       const body = utf8.encode(encoded.slice(0, -1))
-      group.events.push({ body, messageId: messageIdOf(row), contentType: "application/json", properties: undefined })
+      group.events.push({ body, messageId: messageIdOf(row) })
       group.rows.push(i)
     }
     return [...groups.values()]

@@ -16,7 +16,7 @@ import type { BadInputOptions, Source } from "../../model/Source.ts"
 import { checkConnection, type ConnectionOptions, type EventHubConnection, resolveConnection } from "./connection.ts"
 import type { EventHubsClient } from "./EventHubsClient.ts"
 import { type ReadingAt, sourceError } from "./faults.ts"
-import { type Decode, type EventHubMeta, openHubCursor } from "./hubCursor.ts"
+import { type Decode, type EventHubMeta, metaOf, openHubCursor } from "./hubCursor.ts"
 import { type Place, placeOf } from "./place.ts"
 import { sharedClient } from "./sharedClient.ts"
 import { startsOf, type StartOption } from "./StartPosition.ts"
@@ -168,11 +168,15 @@ const make = <A>(
 }
 
 const raw: Load<EventHubEvent> = (partitionId) =>
-  Effect.succeed((events) => ({
-    rows: events.map(({ enqueuedMs, ...event }) => ({ ...event, partitionId, enqueuedTime: new Date(enqueuedMs) })),
-    bodies: events.map((_, i) => i),
-    dead: []
-  }))
+  Effect.succeed((events) => {
+    const rows: Array<EventHubEvent> = []
+    const bodies: Array<number> = []
+    for (const e of events) {
+      bodies.push(rows.length)
+      rows.push({ body: e.body, ...metaOf(e, partitionId) })
+    }
+    return { rows, bodies, dead: [] }
+  })
 
 const decodedBy =
   <A>(format: MessageFormat<A>): Load<A> =>

@@ -98,8 +98,6 @@ export interface OutgoingBatch {
 export interface OutgoingEvent {
   readonly body: Uint8Array
   readonly messageId: string | undefined
-  readonly contentType: string | undefined
-  readonly properties: { readonly [name: string]: string | number | boolean } | undefined
 }
 
 /** One hub, connected. */

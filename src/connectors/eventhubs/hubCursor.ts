@@ -207,7 +207,8 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
   }
 }
 
-const metaOf = (e: ReceivedEvent, partitionId: string): EventHubMeta => ({
+/** What stands beside the body of an event. */
+export const metaOf = (e: ReceivedEvent, partitionId: string): EventHubMeta => ({
   partitionId,
   partitionKey: e.partitionKey,
   offset: e.offset,

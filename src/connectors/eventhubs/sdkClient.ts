@@ -41,12 +41,10 @@ const environmentCredential: Effect.Effect<TokenCredential, ClientError> = Effec
 const promised = <A>(run: () => Promise<A>): Effect.Effect<A, ClientError> =>
   Effect.tryPromise({ try: run, catch: clientError })
 
-const outgoing = ({ body, messageId, contentType, properties }: OutgoingEvent): SdkOutgoing => ({
+const outgoing = ({ body, messageId }: OutgoingEvent): SdkOutgoing => ({
   // A Buffer goes out as it is; any other body as JSON.
   body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
-  ...(messageId === undefined ? {} : { messageId }),
-  ...(contentType === undefined ? {} : { contentType }),
-  ...(properties === undefined ? {} : { properties: { ...properties } })
+  ...(messageId === undefined ? {} : { messageId })
 })
 
 const sendAll = async (

@@ -151,8 +151,16 @@ const isPlain = (j: Job): boolean =>
 /** Of copies that one time calls late and the other does not it is not fixed which one is kept. */
 const canBeTimedAgain = (j: Job): boolean => j.dedupe === undefined
 
+/** What JSON says as it is; of an event time that it has no word for, it says that it is none. */
+const isSaid = (value: unknown): boolean => typeof value !== "bigint" && !Object.is(value, -0)
+
 /** Files say when nothing was appended. */
-const canBeInFiles = (j: Job): boolean => isPlain(j) && j.maxFutureSkew === undefined
+const canBeInFiles = (j: Job): boolean =>
+  isPlain(j) &&
+  j.maxFutureSkew === undefined &&
+  j.sources.every((partitions) =>
+    partitions.every(({ rows }) => rows.every(({ id, key, v }) => isSaid(id) && isSaid(key) && isSaid(v)))
+  )
 
 const sometimes = <A, B>(arbitrary: fc.Arbitrary<A>, mostly: B): fc.Arbitrary<A | B> =>
   fc.oneof({ weight: 3, arbitrary: fc.constant(mostly) }, { weight: 1, arbitrary })

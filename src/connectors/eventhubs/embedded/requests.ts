@@ -4,6 +4,7 @@ import { expire, type Hub, partitionOf } from "./Hub.ts"
 import type { Node, Peer } from "./Peer.ts"
 import type { AmqpError, DecodedMessage, SenderLink, Session, Typed } from "./rhea.ts"
 import { verifyToken } from "./sas.ts"
+import { opaqueOffsets } from "./startPosition.ts"
 
 /** A request, and what is known of where it came in. */
 export interface Request {
@@ -73,7 +74,7 @@ export const putToken = (peer: Peer, request: Request): void => {
   reply(peer, request, 202, "Accepted")
 }
 
-const hubFacts = ({ rhea: { types } }: Peer, hub: Hub, type: unknown): Typed =>
+const hubFacts = ({ rhea: { types }, namespace }: Peer, hub: Hub, type: unknown): Typed =>
   types.wrap_map({
     name: hub.name,
     type,
@@ -83,7 +84,8 @@ const hubFacts = ({ rhea: { types } }: Peer, hub: Hub, type: unknown): Typed =>
       hub.partitions.map(({ log }) => log.id),
       0xa1
     ),
-    georeplication_factor: types.wrap_int(1)
+    // Opaque offsets are those of hubs with copies elsewhere.
+    georeplication_factor: types.wrap_int(namespace.settings.offsets === opaqueOffsets ? 2 : 1)
   })
 
 const partitionFacts = (peer: Peer, hub: Hub, id: string, type: unknown): Typed | undefined => {

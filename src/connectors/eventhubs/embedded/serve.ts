@@ -82,6 +82,15 @@ export const serve = (namespace: Namespace, rhea: RheaModule, socket: Socket, on
   })
   const peer: Peer = { namespace, rhea, grants, replyLinks: new Map(), write, isFull }
 
+  /** What is put off is out of rhea's own guard: whoever sent what cannot be answered is cut off here. */
+  const guarded = (run: () => void): void => {
+    try {
+      run()
+    } catch {
+      drop()
+    }
+  }
+
   /**
    * Puts the answer to an attach off until it is decided: what rhea has noted to write is noted again then. A refusal is
    * an attach too, with a detach behind it.
@@ -137,7 +146,7 @@ export const serve = (namespace: Namespace, rhea: RheaModule, socket: Socket, on
   })
   const request = (session: Session, node: Node, bytes: Buffer): void => {
     const one: Request = { session, node, message: decode(rhea, bytes) }
-    if (node === "$cbs") faults.whenDue("put token", () => putToken(peer, one))
+    if (node === "$cbs") faults.whenDue("put token", () => guarded(() => putToken(peer, one)))
     else faults.whenDue("management", () => void manage(peer, one).catch(drop))
   }
   connection.on("message", ({ receiver: link, delivery, message, format }: EventContext) => {

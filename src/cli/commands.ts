@@ -13,6 +13,7 @@ import { durationFlag } from "./durationFlag.ts"
 import { accept, checkpoint, indented, jobFile, json, verbose, wholeNumber } from "./flags.ts"
 import { offlineCommands } from "./offlineCommands.ts"
 import { queriesCommand } from "./queriesCommand.ts"
+import { serveCommand } from "./serveCommand.ts"
 
 const addressOf = (text: string): Address => {
   const address = parseAddress(text)
@@ -210,5 +211,5 @@ export const tidemark = Command.make("tidemark").pipe(
   Command.withDescription(
     indented(["Stream processing for TypeScript that never loses an event without saying so.", "", ...exitCodes])
   ),
-  Command.withSubcommands([run, ...offlineCommands, queriesCommand, generate])
+  Command.withSubcommands([run, ...offlineCommands, queriesCommand, generate, serveCommand])
 )

@@ -1,8 +1,41 @@
 import { EventHubBufferedProducerClient, latestEventPosition, type ReceivedEventData } from "@azure/event-hubs"
+import rhea, { type Sender } from "rhea"
 import { describe, expect, it } from "vitest"
 import { bodies, failure, withService } from "./world.ts"
 
 const h = { h: { partitions: 4, consumerGroups: ["g"] } }
+/** The link of an idempotent producer, which the SDK keeps to itself, and what becomes of what is sent on it. */
+const idempotent = (port: number, properties: object) => {
+  const connection = rhea.create_container().connect({ host: "127.0.0.1", port, reconnect: false })
+  connection.on("connection_error", () => undefined).on("disconnected", () => undefined)
+  const sender: Sender = connection.open_sender({
+    target: "h/Partitions/0",
+    desired_capabilities: "com.microsoft:idempotent-producer",
+    properties: Object.fromEntries(
+      Object.entries(properties).map(([name, n]) => [`com.microsoft:producer-${name}`, rhea.types.wrap_int(n)])
+    )
+  } as never)
+  const attached = new Promise<unknown>((done) => {
+    sender.on("sender_open", () => done(sender.properties))
+    sender.on("sender_close", () => done((sender.error as { condition: string } | undefined)?.condition))
+  })
+  const send = (sequence: number): Promise<string> =>
+    new Promise((done) => {
+      sender.once("accepted", () => done("accepted"))
+      sender.once("rejected", ({ delivery }) =>
+        done((delivery?.remote_state as { error: { condition: string } }).error.condition)
+      )
+      const annotations = { "com.microsoft:producer-sequence-number": rhea.types.wrap_int(sequence) }
+      sender.send({ body: sequence, message_annotations: annotations })
+    })
+  return {
+    attached,
+    send,
+    refused: new Promise((done) => sender.on("sender_error", () => done(sender.error))),
+    close: () => connection.close()
+  }
+}
+
 const bodyOf = ({ body }: ReceivedEventData): unknown => body
 
 describe("sending to the embedded Event Hubs", () => {
@@ -64,7 +97,7 @@ describe("sending to the embedded Event Hubs", () => {
         await client.sendBatch(batch)
       }
       const buffered = new EventHubBufferedProducerClient(service.connectionString("h"), {
-        onSendEventsErrorHandler: () => Promise.resolve(),
+        onSendEventsErrorHandler: () => undefined,
         maxWaitTimeInMs: 10
       })
       for (const key of keys) await buffered.enqueueEvent({ body: key }, { partitionKey: key })
@@ -160,5 +193,29 @@ describe("sending to the embedded Event Hubs", () => {
       expect(bodyOf(reading.events[0])).toBe(7)
       await run(service.addHub("made", { partitions: 1, consumerGroups: ["late"] }))
       expect(await consumer("made", "late").getPartitionIds()).toEqual(["0"])
+    }))
+
+  it("what an idempotent producer repeats is accepted and not kept again; gaps and old epochs are refused", () =>
+    withService({ hubs: h }, async ({ service, read }) => {
+      const first = idempotent(service.port, {})
+      expect(await first.attached).toEqual({
+        "com.microsoft:producer-id": 1_000,
+        "com.microsoft:producer-epoch": 0,
+        "com.microsoft:producer-sequence-number": 0
+      })
+      expect(await first.send(1)).toBe("accepted")
+      expect(await first.send(2)).toBe("accepted")
+      expect(await first.send(2)).toBe("accepted")
+      expect(await first.send(4)).toBe("com.microsoft:out-of-order-sequence")
+      const second = idempotent(service.port, { id: 1_000, epoch: 1 })
+      expect(await second.attached).toMatchObject({ "com.microsoft:producer-sequence-number": 2 })
+      expect(await first.send(3)).toBe("amqp:link:stolen")
+      expect(await second.send(3)).toBe("accepted")
+      const third = idempotent(service.port, { id: 1_000, epoch: 0 })
+      expect(await third.refused).toMatchObject({ condition: "amqp:link:stolen" })
+      const reading = read("h", "0")
+      await reading.has(3)
+      expect(reading.events.map(({ sequenceNumber }) => sequenceNumber)).toEqual([0, 1, 2])
+      for (const { close } of [first, second, third]) close()
     }))
 })

@@ -166,7 +166,8 @@ const takeOverTransfers = (connection: Connection, bytesMax: number): (() => boo
     const { performative, channel } = frame
     const link = connection.remote_channel_map[channel]?.remote.handles[performative.handle]
     const incomplete = link?._incomplete
-    if (incomplete === undefined && link !== undefined && link.credit <= 0) throw new Error("a transfer without credit")
+    if (link !== undefined && (link.is_sender() || (incomplete === undefined && link.credit <= 0)))
+      throw new Error("a transfer that was not asked for")
     // rhea decodes messages of format 0.
     if (isZero(performative.value[formatField])) performative.value[formatField] = undefined
     if (incomplete === undefined) frame.payload ??= Buffer.alloc(0)

@@ -81,13 +81,18 @@ const onDisk = <A>(task: () => Promise<A>): Effect.Effect<A, EmbeddedError> =>
       })
   })
 
+/** The host that clients on this machine connect to, of the one that is listened on. */
+const reachable = (host: string): string => {
+  if (host === "0.0.0.0") return "127.0.0.1"
+  return host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host
+}
+
 const connectionStringOf =
   (settings: Settings, port: number): EmbeddedService["connectionString"] =>
   (hub, keyName) => {
     const key = keyName === undefined ? [...settings.keys.values()][0] : settings.keys.get(keyName)
-    const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host
     return [
-      `Endpoint=sb://${host}:${port}`,
+      `Endpoint=sb://${reachable(settings.host)}:${port}`,
       `SharedAccessKeyName=${key?.name ?? keyName ?? "RootManageSharedAccessKey"}`,
       `SharedAccessKey=${key === undefined ? "SAS_KEY_VALUE" : Redacted.value(key.key)}`,
       ...(settings.tls === undefined ? ["UseDevelopmentEmulator=true"] : []),

@@ -3,13 +3,16 @@ import type { Namespace } from "./Namespace.ts"
 import type { RheaModule, SenderLink } from "./rhea.ts"
 import type { Grants } from "./sas.ts"
 
+/** Who answers requests: of tokens, or about hubs and partitions. */
+export type Node = "$cbs" | "$management"
+
 /** See above. */
 export interface Peer {
   readonly namespace: Namespace
   readonly rhea: RheaModule
   readonly grants: Grants
-  /** Links that replies go out on, with the addresses that requests name them by. */
-  readonly replyLinks: Map<SenderLink, string>
+  /** Links that replies go out on: of which node, and the address that requests name them by. */
+  readonly replyLinks: Map<SenderLink, { readonly node: Node; readonly address: string }>
   /** Sends bytes that hold whole frames. */
   readonly write: (bytes: Buffer) => void
   /** The socket takes no more for now. */

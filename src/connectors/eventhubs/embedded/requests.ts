@@ -1,30 +1,43 @@
 /** Requests to `$cbs` and `$management`, and their replies. */
 import { Refusal } from "./conditions.ts"
 import { expire, type Hub, partitionOf } from "./Hub.ts"
-import type { Peer } from "./Peer.ts"
+import type { Node, Peer } from "./Peer.ts"
 import type { AmqpError, DecodedMessage, SenderLink, Session, Typed } from "./rhea.ts"
 import { verifyToken } from "./sas.ts"
+import { opaqueOffsets } from "./startPosition.ts"
 
-/** The link that a reply goes to: the one the request names, of its own session if several are so named. */
-const replyLink = ({ replyLinks }: Peer, session: Session, replyTo: unknown): SenderLink | undefined => {
-  const links = [...replyLinks].filter(([link]) => link.is_open())
-  const named = links.filter(([link, address]) => address === replyTo || link.name === replyTo)
-  const own = (all: typeof links): (typeof links)[number] | undefined => all.find(([link]) => link.session === session)
-  return (own(named) ?? named.at(0) ?? own(links))?.[0]
+/** A request, and what is known of where it came in. */
+export interface Request {
+  readonly session: Session
+  /** `$cbs` or `$management`. */
+  readonly node: Node
+  readonly message: DecodedMessage
+}
+
+/**
+ * The link that a reply goes to: the one that the request names, or else, since pyamqp names none, the one of the same
+ * session that receives from the node that was asked.
+ */
+const replyLink = ({ replyLinks }: Peer, { session, node, message }: Request): SenderLink | undefined => {
+  const open = [...replyLinks].filter(([link, reply]) => reply.node === node && link.is_open())
+  const own = open.filter(([link]) => link.session === session)
+  const named = ([link, reply]: (typeof open)[number]): boolean =>
+    reply.address === message.reply_to || link.name === message.reply_to
+  return (own.find(named) ?? own.at(0) ?? open.find(named))?.[0]
 }
 
 const reply = (
   peer: Peer,
-  session: Session,
-  request: DecodedMessage,
+  request: Request,
   status: number,
   description: string,
   more: { readonly body?: Typed; readonly condition?: string } = {}
 ): void => {
   const { wrap_int: int, wrap_symbol: symbol } = peer.rhea.types
-  replyLink(peer, session, request.reply_to)?.send({
-    correlation_id: request.message_id,
-    to: request.reply_to,
+  const { message } = request
+  replyLink(peer, request)?.send({
+    correlation_id: message.message_id,
+    to: message.reply_to,
     application_properties: {
       "status-code": int(status),
       "status-description": description,
@@ -42,26 +55,26 @@ const statusOf: { readonly [condition: string]: number } = {
   "com.microsoft:server-busy": 503
 }
 
-const replyError = (peer: Peer, session: Session, request: DecodedMessage, error: AmqpError): void => {
+const replyError = (peer: Peer, request: Request, error: AmqpError): void => {
   const status = Object.hasOwn(statusOf, error.condition) ? statusOf[error.condition] : 500
-  reply(peer, session, request, status, error.description, { condition: error.condition })
+  reply(peer, request, status, error.description, { condition: error.condition })
 }
 
 /** Puts a token: from now on the connection may do what it allows. */
-export const putToken = (peer: Peer, session: Session, request: DecodedMessage): void => {
+export const putToken = (peer: Peer, request: Request): void => {
   const { namespace, grants } = peer
   namespace.counts.tokens++
   const injected = namespace.faults.take("put token")
-  if (injected !== undefined) return replyError(peer, session, request, injected)
+  if (injected !== undefined) return replyError(peer, request, injected)
   const { keys } = namespace.settings
-  const grant = keys.size === 0 ? undefined : verifyToken(keys, request.body, namespace.now())
+  const grant = keys.size === 0 ? undefined : verifyToken(keys, request.message.body, namespace.now())
   if (typeof grant === "string")
-    return replyError(peer, session, request, { condition: "amqp:unauthorized-access", description: grant })
+    return replyError(peer, request, { condition: "amqp:unauthorized-access", description: grant })
   if (grant !== undefined) grants.add(grant)
-  reply(peer, session, request, 202, "Accepted")
+  reply(peer, request, 202, "Accepted")
 }
 
-const hubFacts = ({ rhea: { types } }: Peer, hub: Hub, type: unknown): Typed =>
+const hubFacts = ({ rhea: { types }, namespace }: Peer, hub: Hub, type: unknown): Typed =>
   types.wrap_map({
     name: hub.name,
     type,
@@ -71,7 +84,8 @@ const hubFacts = ({ rhea: { types } }: Peer, hub: Hub, type: unknown): Typed =>
       hub.partitions.map(({ log }) => log.id),
       0xa1
     ),
-    georeplication_factor: types.wrap_int(1)
+    // Opaque offsets are those of hubs with copies elsewhere.
+    georeplication_factor: types.wrap_int(namespace.settings.offsets === opaqueOffsets ? 2 : 1)
   })
 
 const partitionFacts = (peer: Peer, hub: Hub, id: string, type: unknown): Typed | undefined => {
@@ -99,11 +113,11 @@ const partitionFacts = (peer: Peer, hub: Hub, id: string, type: unknown): Typed 
 }
 
 /** Tells what a hub or a partition holds. */
-export const manage = async (peer: Peer, session: Session, request: DecodedMessage): Promise<void> => {
+export const manage = async (peer: Peer, request: Request): Promise<void> => {
   const { namespace, grants } = peer
   namespace.counts.managementRequests++
-  const { operation, type, name, partition } = request.application_properties ?? {}
-  const refused = (error: AmqpError): void => replyError(peer, session, request, error)
+  const { operation, type, name, partition } = request.message.application_properties ?? {}
+  const refused = (error: AmqpError): void => replyError(peer, request, error)
   const injected = namespace.faults.take("management")
   if (injected !== undefined) return refused(injected)
   const entity = `${String(name)}/$management`
@@ -112,11 +126,10 @@ export const manage = async (peer: Peer, session: Session, request: DecodedMessa
   if (operation !== "READ") return refused(Refusal.argument(`The operation '${String(operation)}' is not supported.`))
   const hub = await namespace.hubFor(String(name))
   if (hub === undefined) return refused(Refusal.notFound(String(name)))
-  if (type === "com.microsoft:eventhub")
-    return reply(peer, session, request, 200, "OK", { body: hubFacts(peer, hub, type) })
+  if (type === "com.microsoft:eventhub") return reply(peer, request, 200, "OK", { body: hubFacts(peer, hub, type) })
   if (type !== "com.microsoft:partition")
     return refused(Refusal.argument(`There is no type '${String(type)}' to read.`))
   const facts = partitionFacts(peer, hub, String(partition), type)
   if (facts === undefined) return refused(Refusal.noPartition(hub.partitions.length))
-  reply(peer, session, request, 200, "OK", { body: facts })
+  reply(peer, request, 200, "OK", { body: facts })
 }

@@ -9,9 +9,9 @@ import { Refusal } from "./conditions.ts"
 import type { Operation } from "./FaultPlan.ts"
 import { isSame } from "./hmac.ts"
 import type { Namespace } from "./Namespace.ts"
-import { addressPath, type Peer } from "./Peer.ts"
+import { addressPath, type Node, type Peer } from "./Peer.ts"
 import { publish } from "./publish.ts"
-import { manage, putToken } from "./requests.ts"
+import { manage, putToken, type Request } from "./requests.ts"
 import type { AmqpError, DecodedMessage, EventContext, Link, ReceiverLink, RheaModule, Session } from "./rhea.ts"
 import { Grants } from "./sas.ts"
 
@@ -23,7 +23,11 @@ export interface Served {
   readonly close: (error: AmqpError) => void
 }
 
-const isRequestAddress = (address: string): boolean => address === "$cbs" || /(^|\/)\$management$/i.test(address)
+/** The node that an address names, if it is none of a hub. */
+const nodeOf = (address: string): Node | undefined => {
+  if (address === "$cbs") return "$cbs"
+  return /(^|\/)\$management$/i.test(address) ? "$management" : undefined
+}
 
 /** What both ends of a link say in their attach. pyamqp wants a source and a target, and settling on acceptance. */
 const answer = (link: Link, messageBytesMax: number): void => {
@@ -50,7 +54,7 @@ export const serve = (namespace: Namespace, rhea: RheaModule, socket: Socket, on
   const { settings, faults, counts, links } = namespace
   const grants = new Grants(settings.keys.size === 0)
   const publishers: Publishers = new Map()
-  const requests = new Map<ReceiverLink, "$cbs" | "$management">()
+  const requests = new Map<ReceiverLink, Node>()
   counts.connections++
 
   const isOurs = (link: Link): boolean => link.session.connection === connection
@@ -77,6 +81,15 @@ export const serve = (namespace: Namespace, rhea: RheaModule, socket: Socket, on
     }
   })
   const peer: Peer = { namespace, rhea, grants, replyLinks: new Map(), write, isFull }
+
+  /** What is put off is out of rhea's own guard: whoever sent what cannot be answered is cut off here. */
+  const guarded = (run: () => void): void => {
+    try {
+      run()
+    } catch {
+      drop()
+    }
+  }
 
   /**
    * Puts the answer to an attach off until it is decided: what rhea has noted to write is noted again then. A refusal is
@@ -107,18 +120,19 @@ export const serve = (namespace: Namespace, rhea: RheaModule, socket: Socket, on
   connection.on("receiver_open", ({ receiver: link }) => {
     const address = addressPath(link.remote.attach.target?.address)
     answer(link, settings.messageBytesMax)
-    if (!isRequestAddress(address)) {
+    const node = nodeOf(address)
+    if (node === undefined) {
       const attach = (): Promise<AmqpError | undefined> => attachPublisher(peer, publishers, link)
       return decide(link, "attach sender", attach, () => grantCredit(link))
     }
-    requests.set(link, address === "$cbs" ? "$cbs" : "$management")
+    requests.set(link, node)
     grantCredit(link)
   })
   connection.on("sender_open", ({ sender: link }) => {
     const { attach } = link.remote
     answer(link, settings.messageBytesMax)
-    if (isRequestAddress(addressPath(attach.source?.address)))
-      peer.replyLinks.set(link, String(attach.target?.address ?? link.name))
+    const node = nodeOf(addressPath(attach.source?.address))
+    if (node !== undefined) peer.replyLinks.set(link, { node, address: String(attach.target?.address ?? link.name) })
     else
       decide(
         link,
@@ -130,24 +144,24 @@ export const serve = (namespace: Namespace, rhea: RheaModule, socket: Socket, on
   connection.on("sender_flow", ({ sender: link }) => {
     links.get(link)?.pump()
   })
-  const request = (session: Session, kind: "$cbs" | "$management", bytes: Buffer): void => {
-    const message = decode(rhea, bytes)
-    if (kind === "$cbs") faults.whenDue("put token", () => putToken(peer, session, message))
-    else faults.whenDue("management", () => void manage(peer, session, message).catch(drop))
+  const request = (session: Session, node: Node, bytes: Buffer): void => {
+    const one: Request = { session, node, message: decode(rhea, bytes) }
+    if (node === "$cbs") faults.whenDue("put token", () => guarded(() => putToken(peer, one)))
+    else faults.whenDue("management", () => void manage(peer, one).catch(drop))
   }
   connection.on("message", ({ receiver: link, delivery, message, format }: EventContext) => {
     const bytes = bytesOf(message)
-    const kind = requests.get(link)
+    const node = requests.get(link)
     const publisher = publishers.get(link)
-    if (isAborted() || (kind === undefined && publisher === undefined)) {
+    if (isAborted() || (node === undefined && publisher === undefined)) {
       // Given up by its sender, or on a link that we have closed: nobody waits for an outcome.
       delivery.settled = true
       return
     }
-    if (kind !== undefined) {
+    if (node !== undefined) {
       delivery.accept()
       grantCredit(link)
-      return request(link.session, kind, bytes)
+      return request(link.session, node, bytes)
     }
     if (publisher === undefined) return
     faults.whenDue("send", () =>

@@ -103,6 +103,18 @@ describe("A3: dedupe", () => {
       })
     ))
 
+  it("with a horizon h and a lateness L an id is kept for both: a copy that is on time is known until then", async () => {
+    const options = { within: 2000, allowedLateness: 2000 }
+    // At W_op = 4999 = 999 + h + L: the copy at 2999 is h after the first, and L behind the watermark.
+    const rows = [row("a", 999), row("x", 4999), row("a", 2999)]
+    for (const chunkRows of [1, 2, 3]) {
+      const { rows: kept, late, ledger } = await run(deduped({ p: rows }, options, { chunkRows }))
+      expect(kept, `chunks of ${chunkRows}`).toEqual(["a@999", "x@4999"])
+      expect(late).toEqual([])
+      expect(ledger).toMatchObject({ forwarded: 2, duplicate: 1, late: 0 })
+    }
+  })
+
   it("ids of different types are different; what can be no key is a dead letter", async () => {
     const ids = ["1", 1, 1n, "__proto__", "", null, Number.NaN, {}, -0, 0] as ReadonlyArray<Row["id"]>
     await run(

@@ -91,6 +91,28 @@ describe("T7: a quiet partition", () => {
       yield* query.drain
     }))
 
+  it("once it is active again, others that fall quiet are raised to it", () =>
+    timed(function* () {
+      const input = Memory.channel<Row>({ partitions: ["a", "b"] })
+      const { query, partitions, late } = yield* start(input.source, { idleAfter: "2 seconds" })
+      yield* input.push("b", at(3))
+      yield* input.push("a", at(25))
+      yield* pass(1)
+      yield* input.push("a", at(26))
+      yield* pass(1.5)
+      expect((yield* partitions)["b"]).toMatchObject({ idle: true, watermark: 26 })
+      // Now b goes on, and a says nothing.
+      for (const t of [30, 40, 50]) {
+        yield* input.push("b", at(t))
+        yield* pass(1)
+      }
+      expect(yield* partitions).toMatchObject({ a: { idle: true, watermark: 50 }, b: { idle: false, watermark: 50 } })
+      yield* input.push("a", at(45))
+      yield* settle()
+      yield* query.drain
+      expect(yield* late.rows).toEqual([{ t: 45 }])
+    }))
+
   it("is raised again and again while the others go on", () =>
     timed(function* () {
       const input = Memory.channel<Row>({ partitions: ["a", "b"], endPosition: false })

@@ -100,6 +100,38 @@ describe("T2: a partition's watermark is computed per row, in its order, before 
   })
 })
 
+describe("T3: W_op is the minimum of the inputs' watermarks", () => {
+  it("where one stream is timed twice, by different bounds, and the two meet: whichever comes first", async () => {
+    // After 20, the row at 6 is late by bound 0, and on time by bound 100: until then the window must be open.
+    for (const [one, other] of [
+      [0, 100],
+      [100, 0]
+    ]) {
+      const out = Memory.sink<{ window_start: number; window_end: number; n: number }>()
+      const late = Memory.sink<Row>()
+      const raw = EventStream.from(Memory.source(at(5, 20, 6)))
+      await run(
+        runQuery(
+          raw.pipe(
+            EventStream.withEventTime("t", { outOfOrderness: one }),
+            EventStream.union(raw.pipe(EventStream.withEventTime("t", { outOfOrderness: other }))),
+            EventStream.keyBy(),
+            EventStream.window(Window.tumbling(10), { late: Late.to(late) }),
+            counted,
+            EventStream.to(out)
+          ),
+          { chunkRows: 1 }
+        )
+      )
+      expect(await run(late.rows)).toEqual([{ t: 6 }])
+      expect(await run(out.rows), `bounds ${one} and ${other}`).toEqual([
+        { window_start: 0, window_end: 10, n: 3 },
+        { window_start: 20, window_end: 30, n: 2 }
+      ])
+    }
+  })
+})
+
 describe("T8: a row further ahead of its append time than the guard allows is quarantined", () => {
   const guarded = (
     maxFutureSkew: number | "off" | undefined,

@@ -76,7 +76,11 @@ const casesOf = (
 ): fc.Arbitrary<Case> =>
   fc
     .record({
-      feeds: fc.tuple(...tested.feeds.map((feed) => feed.partitions(hintsFor(plan, feed.source), problems))),
+      feeds: fc.tuple(
+        ...tested.feeds.map((made, feed) =>
+          made.partitions(hintsFor(plan, made.source), problems, { feed, feeds: tested.feeds.length })
+        )
+      ),
       store: storeFor(kinds),
       onFiles: faultPlan(kinds, "files"),
       onRemote: faultPlan(kinds, "remote"),

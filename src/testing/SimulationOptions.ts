@@ -1,4 +1,4 @@
-/** What a simulation is of: the queries of a job or pipeline with their feeds, and random cases of them. */
+/** Options of a simulation, and what it is of: the queries of a job or pipeline with their feeds, and random cases of them. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

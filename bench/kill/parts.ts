@@ -26,8 +26,14 @@ const visible = (folder: string): ReadonlyArray<string> => {
 const rowsOf = (file: string, text: string): ReadonlyArray<string> => {
   if (text !== "" && !text.endsWith("\n")) return [`${file} ends in the middle of a row: ${text.slice(-80)}`]
   const lines = text.split("\n").slice(0, -1)
-  return file.endsWith(".csv") ? lines.slice(1) : lines
+  return isCsv(file) ? lines.slice(1) : lines
 }
+
+const isCsv = (file: string): boolean => file.endsWith(".csv")
+
+/** Where the headers of an output's files are counted, each once: one that is wrong is foreign, like a row. */
+const headerOf = (output: string): string => `header of ${output}`
+const isHeader = (output: string): boolean => output.startsWith(headerOf(""))
 
 /** Text of each file of a folder that has a folder for each output, by its path. */
 export const filesIn = (folder: string): ReadonlyMap<string, string> => {
@@ -53,6 +59,12 @@ const count = (
   const output = file.slice(0, file.lastIndexOf("/"))
   const rows = counts.get(output) ?? new Map<string, number>()
   counts.set(output, rows)
+  if (isCsv(file) && text.endsWith("\n")) {
+    const header = text.slice(0, text.indexOf("\n"))
+    const headers = counts.get(headerOf(output)) ?? new Map<string, number>()
+    counts.set(headerOf(output), headers.set(header, 1))
+    noted(headerOf(output), header, 1)
+  }
   for (const row of rowsOf(file, text)) {
     const times = (rows.get(row) ?? 0) + 1
     rows.set(row, times)
@@ -121,7 +133,8 @@ export const compare = (expected: Seen, seen: Seen, whole: boolean): Wrong => {
     const found = seen.rows.get(output) ?? new Map<string, number>()
     for (const [row, n] of wanted) {
       const missing = n - (found.get(row) ?? 0)
-      if (!whole || missing <= 0) continue
+      // A header is gone when its file is, and then the rows say so.
+      if (!whole || missing <= 0 || isHeader(output)) continue
       lost += missing
       note("lost", output, row)
     }
@@ -149,6 +162,6 @@ export const changed = (
 /** How many rows there are in all. */
 export const total = (seen: Seen): number => {
   let n = 0
-  for (const counts of seen.rows.values()) for (const count of counts.values()) n += count
+  for (const [output, counts] of seen.rows) if (!isHeader(output)) for (const count of counts.values()) n += count
   return n
 }

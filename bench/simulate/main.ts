@@ -31,10 +31,10 @@ const { values } = parseArgs({
 const batchRuns = 250
 const sayEveryMs = 10_000
 
-const number = (name: "histories" | "from" | "seed" | "workers" | "repeat" | "faults-min"): number => {
+const number = (name: "histories" | "from" | "seed" | "workers" | "repeat" | "faults-min", min = 0): number => {
   const value = Number(values[name])
-  if (Number.isSafeInteger(value) && value >= 0) return value
-  console.error(`--${name} ${values[name]} is not a whole number from 0 on`)
+  if (Number.isSafeInteger(value) && value >= min) return value
+  console.error(`--${name} ${values[name]} is not a whole number from ${min} on`)
   return process.exit(2)
 }
 
@@ -65,10 +65,10 @@ const replayed = async (token: string, times: number): Promise<never> => {
   process.exit(problems.length === 0 && hashes.size === 1 ? 0 : 1)
 }
 
-if (values.replay !== undefined) await replayed(values.replay, number("repeat"))
+if (values.replay !== undefined) await replayed(values.replay, number("repeat", 1))
 
 const from = number("from")
-const until = from + number("histories")
+const until = from + number("histories", 1)
 const seed = number("seed")
 const shares = (Object.keys(suites) as Array<SuiteName>).flatMap((name) =>
   Array.from({ length: values.suite === undefined ? suites[name].share : Number(values.suite === name) }, () => name)
@@ -119,14 +119,14 @@ const telling = setInterval(() => {
     `${tally.histories} histories, ${rate}/s, ${tally.crashes} crashes, ${tally.lost} lost, ${tally.duplicated} duplicated`
   )
 }, sayEveryMs)
-await Promise.all(Array.from({ length: number("workers") }, work))
+await Promise.all(Array.from({ length: number("workers", 1) }, work))
 clearInterval(telling)
 
 const sides = failpointNames.flatMap((name) => [`${name}:before`, `${name}:after`])
 const took = seconds()
 const rare = faultKinds.filter((kind) => (tally.faults[kind] ?? 0) < number("faults-min"))
 const unhit = sides.filter((side) => (tally.failpoints[side] ?? 0) === 0)
-const isRight = failure === undefined && rare.length === 0
+const isRight = failure === undefined && rare.length === 0 && tally.histories === until - from
 if (failure !== undefined) {
   for (const problem of failure.problems) console.error(problem)
   console.error(JSON.stringify(failure.case))

@@ -153,28 +153,55 @@ const checkQueries = (file: string, found: AnyJob): CliFailure | undefined => {
 /** What a file exports. */
 export type Exports = { readonly [name: string]: unknown }
 
-/** A job, and what else its file exports. */
-export interface JobFile {
-  readonly job: AnyJob
+/** A job, or what makes it in each simulated process, and what else its file exports. */
+export interface SimulatedFile {
+  readonly job: AnyJob | (() => AnyJob)
   readonly exports: Exports
 }
 
-/** The job that a file exports by default, with its other exports. */
-export const loadJobFile = (file: string, verbose: boolean): Effect.Effect<JobFile, CliFailure> =>
+const jobIn = (path: string, value: unknown): AnyJob | undefined => {
+  if (isJob(value)) return value as AnyJob
+  return isPipeline(value) ? (jobOf({ [queryNameOf(path)]: value }) as AnyJob) : undefined
+}
+
+const checkedJob = (file: string, path: string, value: unknown): AnyJob => {
+  const found = jobIn(path, value)
+  if (found === undefined) throw failed(describeWrong(file, { default: value }))
+  const wrong = checkQueries(file, found)
+  if (wrong !== undefined) throw wrong
+  return found
+}
+
+const loaded = <A>(
+  file: string,
+  verbose: boolean,
+  read: (path: string, exports: Exports) => A
+): Effect.Effect<A, CliFailure> =>
   Effect.gen(function* () {
     const path = yield* Effect.try({ try: () => checkFile(file), catch: (error) => error as CliFailure })
     const exports = yield* load(file, path, verbose)
-    const value = exports["default"]
-    const found = isJob(value)
-      ? (value as AnyJob)
-      : isPipeline(value)
-        ? (jobOf({ [queryNameOf(path)]: value }) as AnyJob)
-        : undefined
-    if (found === undefined) return yield* Effect.fail(failed(describeWrong(file, exports)))
-    const wrong = checkQueries(file, found)
-    return wrong === undefined ? { job: found, exports } : yield* Effect.fail(wrong)
+    if (!("default" in exports)) return yield* Effect.fail(failed(describeWrong(file, exports)))
+    return yield* Effect.try({ try: () => read(path, exports), catch: (error) => error as CliFailure })
   })
+
+/** The job that a file exports by default, or the function that makes it, with its other exports. */
+export const loadSimulated = (file: string, verbose: boolean): Effect.Effect<SimulatedFile, CliFailure> =>
+  loaded(file, verbose, (path, exports) => {
+    const value = exports["default"]
+    if (typeof value !== "function" || isRunnable(value)) return { job: checkedJob(file, path, value), exports }
+    const make = (): AnyJob => checkedJob(file, path, made(file, value as () => unknown))
+    make()
+    return { job: make, exports }
+  })
+
+const made = (file: string, make: () => unknown): unknown => {
+  try {
+    return make()
+  } catch (error) {
+    throw failed(`the default export of ${file}, a function, threw: ${describeError(error)}`)
+  }
+}
 
 /** The job that a file exports by default; a pipeline becomes a job of one query that is named after the file. */
 export const loadJob = (file: string, verbose: boolean): Effect.Effect<AnyJob, CliFailure> =>
-  Effect.map(loadJobFile(file, verbose), ({ job }) => job)
+  loaded(file, verbose, (path, exports) => checkedJob(file, path, exports["default"]))

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { SimulationOptions, SimulationReport } from "../testing/Simulation.ts"
 import { type CliFailure, describeError, failed } from "./failure.ts"
 import { Host } from "./Host.ts"
-import { loadJobFile, type Exports } from "./loadJob.ts"
+import { loadSimulated, type Exports } from "./loadJob.ts"
 import { count, oneLine } from "./words.ts"
 
 /** What the command line said. */
@@ -44,7 +44,7 @@ const optionsIn = (
 
 /** The simulator; it needs fast-check, which only those install who test. */
 const simulator = Effect.tryPromise({
-  try: () => import("../testing/Simulation.ts"),
+  try: () => import("../testing/runSimulation.ts"),
   catch: (error) => {
     const said = describeError(error)
     return failed(said.includes("fast-check") ? `it needs fast-check: npm install --save-dev fast-check` : said)
@@ -59,7 +59,7 @@ export const simulate = (options: SimulateOptions): Effect.Effect<void, CliFailu
   Effect.gen(function* () {
     const host = yield* Host
     const clock = yield* Clock.Clock
-    const { job, exports } = yield* loadJobFile(options.file, options.verbose)
+    const { job, exports } = yield* loadSimulated(options.file, options.verbose)
     const wanted = yield* optionsIn(exports, options)
     const { checkWith, replayWith } = yield* simulator
     let saidMs = clock.currentTimeMillisUnsafe()

@@ -1,5 +1,6 @@
 /** What came of one history, for laws to judge; and what the same rows come to when it is run in other ways. */
 import type { Ledger } from "../model/Ledger.ts"
+import { Limits } from "../model/Limits.ts"
 import { isCrash } from "./Fault.ts"
 import { type FaultName, faultNameOf } from "./faultNames.ts"
 import type { Broken } from "./Watching.ts"
@@ -41,7 +42,10 @@ export interface Outcome {
   readonly traceHash: string
   /** The same rows without faults, chunked as they were; `parallelism`: of all processes, default as they had it. */
   readonly undisturbed: (parallelism?: number) => Outcome
-  /** The same rows all there at once: one chunk of each partition, one instance of each operator, one epoch. */
+  /**
+   * The same rows all there at once: one chunk of each partition (of its first 4,096 rows, and so on), one instance of each
+   * operator, one epoch.
+   */
   readonly batch: () => Outcome
 }
 
@@ -53,7 +57,7 @@ const once = <A>(make: () => A): (() => A) => {
 /** What a run of a case came to. */
 export const outcomeOf = (tested: Tested, c: Case, run: UserRun): Outcome => {
   const { history, outputs, late, dead } = run
-  const batchLives = [{ parallelism: 1, chunkRows: 4096, elsewhere: false }]
+  const batchLives = [{ parallelism: 1, chunkRows: Limits.chunkRowsMax, elsewhere: false }]
   const feeds = tested.feeds.map(({ source }, i) => ({
     source: source.name,
     partitions: c.feeds[i].map(({ rows, poison }) => rows.filter((_, at) => !poison.includes(at)))

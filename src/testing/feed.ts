@@ -12,7 +12,7 @@ import { fieldOf } from "../model/RowChunk.ts"
 import type { Source } from "../model/Source.ts"
 import type { AnySource } from "../streams/Plan.ts"
 import type { Hints } from "./planHints.ts"
-import { type RowMaker, rowMaker } from "./schemaRows.ts"
+import { type RowId, type RowMaker, rowMaker } from "./schemaRows.ts"
 import { type Move, move, timeAfter } from "./times.ts"
 
 /**
@@ -49,6 +49,12 @@ export interface FeedPartition {
   readonly appendTimes?: ReadonlyArray<number>
 }
 
+/** Which of the feeds of a query it is. */
+export interface FeedPlace {
+  readonly feed: number
+  readonly feeds: number
+}
+
 /** A feed, made by {@link feed}. */
 export interface Feed {
   readonly source: AnySource
@@ -56,7 +62,11 @@ export interface Feed {
     | ((at: { readonly partition: string; readonly offset: number; readonly row: never }) => unknown)
     | undefined
   /** Random partitions for a plan; adds what is wrong to `problems`. */
-  readonly partitions: (hints: Hints, problems: Array<OptionProblem>) => fc.Arbitrary<ReadonlyArray<FeedPartition>>
+  readonly partitions: (
+    hints: Hints,
+    problems: Array<OptionProblem>,
+    place: FeedPlace
+  ) => fc.Arbitrary<ReadonlyArray<FeedPartition>>
 }
 
 /**
@@ -70,12 +80,12 @@ export const feed = <A, Meta, E, R>(
 ): Feed => ({
   source: source as unknown as AnySource,
   meta: options.meta as Feed["meta"],
-  partitions: (hints, problems) => {
+  partitions: (hints, problems, place) => {
     const settings = settingsOf(options as unknown as FeedOptions<never>, hints, problems)
     if (isArbitrary(rows)) return anyRows(rows, settings, hints)
     if (Array.isArray(rows) && rows.every((partition) => Array.isArray(partition)))
       return givenRows(rows as ReadonlyArray<ReadonlyArray<unknown>>, settings, hints)
-    if (Schema.isSchema(rows)) return schemaRows(rows, settings, hints, problems)
+    if (Schema.isSchema(rows)) return schemaRows(rows, settings, hints, problems, place)
     const fix = "must be a Schema, an Arbitrary of fast-check, or rows by partition: [[row, row], [row]]"
     problems.push({ option: "feed.rows", value: show(rows), fix })
     return fc.constant([])
@@ -150,7 +160,8 @@ const schemaRows = (
   schema: Schema.Top,
   s: Settings,
   hints: Hints,
-  problems: Array<OptionProblem>
+  problems: Array<OptionProblem>,
+  place: FeedPlace
 ): fc.Arbitrary<ReadonlyArray<FeedPartition>> => {
   const { keyFields, idFields } = hints
   const maker = rowMaker(schema, { timeField: s.timeField, keyFields, idFields, keys: s.keys }, problems)
@@ -163,15 +174,25 @@ const schemaRows = (
   })
   return fc
     .array(fc.array(event, { maxLength: s.rowsMax, size: "max" }), { ...s.partitions, size: "max" })
-    .map((partitions) => partitions.map((events, number) => partitionOf(events, number, maker, s, hints)))
+    .map((partitions) =>
+      partitions.map((events, number) => partitionOf(events, maker, s, hints, idsOf(number, s, place)))
+    )
 }
+
+/** Ids of the rows of a partition: no other row of the same history has them, whatever feed it is of. */
+const idsOf =
+  (partition: number, s: Settings, { feed, feeds }: FeedPlace) =>
+  (row: number): RowId => ({
+    text: feeds === 1 ? `${partition}-${row}` : `${feed}-${partition}-${row}`,
+    number: (row * s.partitions.maxLength + partition) * feeds + feed
+  })
 
 const partitionOf = (
   events: ReadonlyArray<Event>,
-  number: number,
   maker: RowMaker,
   s: Settings,
-  hints: Hints
+  hints: Hints,
+  idOf: (row: number) => RowId
 ): FeedPartition => {
   const rows: Array<unknown> = []
   const times: Array<number> = []
@@ -179,17 +200,18 @@ const partitionOf = (
   let highest = timeAfter.start
   let last = highest
   events.forEach(({ fields, move: to, copy, bad }, i) => {
-    if (isChosen(bad, s.poison)) poison.push(i)
-    const back = i - 1 - (to.pick % Math.min(copiesBack, Math.max(1, i)))
-    if (isChosen(copy, s.duplicates) && i > 0 && times[back] >= highest - s.disorderMs) {
-      rows.push(rows[back])
-      times.push(times[back])
-      return
-    }
-    last = timeAfter(to, last, highest, s.disorderMs, hints)
-    highest = Math.max(highest, last)
-    rows.push(maker.finish(fields, last, `${number}-${i}`))
-    times.push(last)
+    const at = rows.length
+    const back = at - 1 - (to.pick % Math.min(copiesBack, Math.max(1, at)))
+    const isCopy = isChosen(copy, s.duplicates) && at > 0 && times[back] >= highest - s.disorderMs
+    const time = isCopy ? times[back] : timeAfter(to, last, highest, s.disorderMs, hints)
+    const row = isCopy ? rows[back] : maker.finish(fields, time, idOf(i))
+    if (row === undefined) return
+    if (isChosen(bad, s.poison)) poison.push(at)
+    rows.push(row)
+    times.push(time)
+    if (isCopy) return
+    last = time
+    highest = Math.max(highest, time)
   })
   return { rows, poison, ...appended(times, hints) }
 }

@@ -109,7 +109,7 @@ export const streamOf = (feed: Feed, simulator: Simulator, reading: Reading): An
   }
 }
 
-/** A feed as a batch: each partition is one chunk. */
+/** A feed as a batch: each partition is one chunk, as far as chunks may be so large. */
 export const batchOf = (feed: Feed, partitions: ReadonlyArray<FeedPartition>): AnySource => ({
   ...kept(feed),
   features: {

@@ -43,8 +43,8 @@ const gettersOf = (value: object): ReadonlyArray<string> => {
     const proto: unknown = Object.getPrototypeOf(at)
     if (typeof proto !== "object" || proto === null) break
     at = proto
-    for (const [name, { get }] of Object.entries(Object.getOwnPropertyDescriptors(at)))
-      if (get !== undefined && at !== Object.prototype) found.add(name)
+    for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(at)))
+      if (property.get !== undefined && at !== Object.prototype) found.add(name)
   }
   return [...found].sort()
 }

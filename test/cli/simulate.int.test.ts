@@ -55,6 +55,26 @@ describe("tidemark simulate", () => {
     expect(replayed.stderr).toContain("process 1 starts")
   })
 
+  it("a default export that is a function makes the job in each process", async () => {
+    const made = head
+      .replace("const perMinute = ", "let made = 0\nconst perMinute = () => ")
+      .replace(
+        "export default Query.job({ orders: perMinute })",
+        "export default () => (made++, Query.job({ orders: perMinute() }))"
+      )
+    const law = "Law.make('made', () => made > 10)"
+    project.write("makes.ts", `${made}export const simulation = { ${feeds}, laws: [${law}] }`)
+    const { code, stdout, stderr } = await project.run("simulate", "makes.ts", "--histories", "20", "--seed", "7")
+    // The first history is judged when few processes have been made.
+    expect([code, JSON.parse(stdout)], stderr).toMatchObject([1, { ok: false, law: "made" }])
+    const held = `${made}export const simulation = { ${feeds}, laws: [] }`
+    project.write("makes.ts", held)
+    const right = await project.run("simulate", "makes.ts", "--histories", "10")
+    expect([right.code, JSON.parse(right.stdout)], right.stderr).toMatchObject([0, { ok: true, histories: 10 }])
+    project.write("makes.ts", `${held.replace("export default () =>", "export default () => 7 +")}`)
+    expect((await project.run("simulate", "makes.ts")).stderr).toContain("not a job")
+  })
+
   it("says what is missing", async () => {
     project.write("plain.ts", head)
     const plain = await project.run("simulate", "plain.ts")

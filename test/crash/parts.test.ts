@@ -90,8 +90,17 @@ describe("planted faults are found", () => {
     expect(compare(undisturbed, look(folder), false).samples).toEqual(['foreign in hourly: {"n":5}'])
   })
 
-  it("a row of one output in another is lost there and foreign here", () => {
+  it("a row of one output in another is lost there and foreign here, and so is a header", () => {
     renameSync(path("table/part-1-00000001.csv"), path("hourly/part-1-00000001.csv"))
+    expect(whole()).toEqual({ ...right, lost: 1, foreign: 2 })
+  })
+
+  it("a header that is wrong is foreign, at any time; of one that is gone the first row is taken", () => {
+    writeFileSync(path("table/part-1-00000001.csv"), "n,k\r\n1,2\r\n")
+    expect(whole()).toEqual({ ...right, foreign: 1 })
+    const watching = watch(undisturbed)
+    expect(watching.look(filesIn(folder))).toEqual(["foreign in header of table: n,k\r"])
+    writeFileSync(path("table/part-1-00000001.csv"), "1,2\r\n")
     expect(whole()).toEqual({ ...right, lost: 1, foreign: 1 })
   })
 

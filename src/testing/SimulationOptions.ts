@@ -1,4 +1,4 @@
-/** What a simulation is of: the queries of a job or pipeline with their feeds, and random cases of them. */
+/** Options of a simulation, and what it is of: the queries of a job or pipeline with their feeds, and random cases of them. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -76,7 +76,11 @@ const casesOf = (
 ): fc.Arbitrary<Case> =>
   fc
     .record({
-      feeds: fc.tuple(...tested.feeds.map((feed) => feed.partitions(hintsFor(plan, feed.source), problems))),
+      feeds: fc.tuple(
+        ...tested.feeds.map((made, feed) =>
+          made.partitions(hintsFor(plan, made.source), problems, { feed, feeds: tested.feeds.length })
+        )
+      ),
       store: storeFor(kinds),
       onFiles: faultPlan(kinds, "files"),
       onRemote: faultPlan(kinds, "remote"),

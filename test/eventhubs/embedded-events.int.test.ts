@@ -22,9 +22,10 @@ const idempotent = (port: number, properties: object) => {
   const send = (sequence: number): Promise<string> =>
     new Promise((done) => {
       sender.once("accepted", () => done("accepted"))
-      sender.once("rejected", ({ delivery }) =>
-        done((delivery?.remote_state as { error: { condition: string } }).error.condition)
-      )
+      sender.once("rejected", ({ delivery }) => {
+        const state = delivery?.remote_state as { readonly error: { readonly condition: string } } | undefined
+        done(state?.error.condition ?? "rejected")
+      })
       const annotations = { "com.microsoft:producer-sequence-number": rhea.types.wrap_int(sequence) }
       sender.send({ body: sequence, message_annotations: annotations })
     })

@@ -129,6 +129,15 @@ const expectations: { readonly [number: string]: (result: { readonly out: string
   "14": ({ out }) => {
     expect(out).toMatch(/^60 histories, \d+ crashes: every law holds\n\nexactlyOnce does not hold for query:\n/)
     expect(out).toMatch(/with [2-5] rows and [12] faults?, after \d+ shrinks:[^]*process \d: crash[^]*\nreplay: /)
+  },
+  "15": ({ out }) => {
+    for (let n = 1; n <= 5; n++) expect(out).toMatch(new RegExp(`^partition [01]: This is new message #${n}!$`, "m"))
+    expect(out).toContain("count(body): 5")
+    expect(out).toMatch(/^\S+Z #+ [1-5]$/m)
+  },
+  "16": ({ out }) => {
+    expect(out).toContain("12 temperatures downloaded")
+    expect(briefs(out)).toEqual(["Lyon 08:00 4 2 5 3.5", "Oslo 08:00 2 -4 -3.5 -3.75"])
   }
 }
 

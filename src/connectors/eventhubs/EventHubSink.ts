@@ -26,7 +26,7 @@ import type { ClientError, EventHubsClient, OutgoingBatch, OutgoingEvent } from 
 import { sharedClient } from "./sharedClient.ts"
 
 /** A field of a row by its name, or a function of the row. */
-export type OfRow<A> = (keyof A & string) | ((row: A) => unknown)
+export type OfRow<A> = string | ((row: A) => unknown)
 
 /** Options of {@link sink}. */
 export interface EventHubSinkOptions<A> extends ConnectionOptions {
@@ -34,6 +34,8 @@ export interface EventHubSinkOptions<A> extends ConnectionOptions {
   readonly name?: string
   /** How rows are written as JSON; default as they are. */
   readonly schema?: RowCodec<A>
+  /** What an event holds instead of the whole row as JSON: bytes and text as they are, anything else as JSON. */
+  readonly body?: OfRow<A>
   /** Rows with the same key come to the same partition, in order. Default: partitions in turn. */
   readonly partitionKey?: OfRow<A>
   /** The partition by its id; not beside `partitionKey`. */
@@ -58,16 +60,24 @@ const busyPauseMaxMs = 4_000
 const triesMax = 4
 
 type Reader = (row: unknown) => string | undefined
+type Body = string | Uint8Array | { readonly detail: string }
+type Encode = (row: unknown) => Body
 
-const readerOf = (option: string, of: OfRow<never> | undefined, problems: Array<OptionProblem>): Reader | undefined => {
+const valueOf = (
+  option: string,
+  of: OfRow<never> | undefined,
+  problems: Array<OptionProblem>
+): ((row: unknown) => unknown) | undefined => {
   if (of === undefined) return undefined
-  if (typeof of === "function") {
-    const f = functionOf(option, of as (row: unknown) => unknown, problems)
-    return (row) => said(f(row))
-  }
-  if (typeof of === "string" && of !== "") return (row) => said(fieldOf(row, of))
+  if (typeof of === "function") return functionOf(option, of as (row: unknown) => unknown, problems)
+  if (typeof of === "string" && of !== "") return (row) => fieldOf(row, of)
   problems.push({ option, value: show(of), fix: "must be the name of a field, or a function of the row" })
   return undefined
+}
+
+const readerOf = (option: string, of: OfRow<never> | undefined, problems: Array<OptionProblem>): Reader | undefined => {
+  const value = valueOf(option, of, problems)
+  return value === undefined ? undefined : (row) => said(value(row))
 }
 
 const said = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : textOf(value))
@@ -80,8 +90,24 @@ interface Settings {
   readonly keyOf: Reader | undefined
   readonly partitionOf: Reader | undefined
   readonly idOf: Reader | undefined
-  readonly encode: Effect.Effect<() => (row: unknown) => string | { readonly detail: string }>
+  readonly encode: Effect.Effect<Encode>
 }
+
+/** A row as the body of an event: as JSON, or what `bodyOf` takes of it. */
+const encodingOf = (
+  schema: RowCodec<unknown> | undefined,
+  bodyOf: ((row: unknown) => unknown) | undefined
+): Effect.Effect<Encode> =>
+  Effect.map(jsonLines(schema).load, (load): Encode => {
+    const encode = load()
+    return (row) => {
+      const value = bodyOf === undefined ? row : bodyOf(row)
+      if (bodyOf !== undefined && (typeof value === "string" || value instanceof Uint8Array)) return value
+      const text = encode(value)
+      // Without the line end that the encoding closes a row with.
+      return typeof text === "string" ? text.slice(0, -1) : text
+    }
+  })
 
 const refused = (before: number, detail: string, body: string): DeadRow => {
   const bytes = utf8.encode(body)
@@ -131,7 +157,7 @@ const writerOf = <A>(
   { name, keyOf, partitionOf, idOf }: Settings,
   { query, writer, queryId, identity }: WriterContext,
   client: EventHubsClient,
-  encode: (row: unknown) => string | { readonly detail: string }
+  encode: Encode
 ): SinkWriter<A, SinkError> => {
   const count = epochCount()
   const ownId: Reader = (row) =>
@@ -144,7 +170,7 @@ const writerOf = <A>(
     for (let i = 0; i < batch.rows.length; i++) {
       const row: unknown = batch.rows[i]
       const encoded = encode(row)
-      if (typeof encoded !== "string") {
+      if (typeof encoded === "object" && "detail" in encoded) {
         dead.push(refused(i, encoded.detail, textOf(row)))
         continue
       }
@@ -153,8 +179,7 @@ const writerOf = <A>(
       const to = `${partition ?? ""}\0${partitionKey ?? ""}`
       let group = groups.get(to)
       if (group === undefined) groups.set(to, (group = { partition, partitionKey, events: [], rows: [] }))
-      // Without the line end that the encoding closes a row with.
-      const body = utf8.encode(encoded.slice(0, -1))
+      const body = typeof encoded === "string" ? utf8.encode(encoded) : encoded
       group.events.push({ body, messageId: messageIdOf(row) })
       group.rows.push(i)
     }
@@ -192,7 +217,7 @@ export const sink = <A = unknown>(given: EventHubSinkOptions<A>): Sink<A, "appen
   const own = "EventHubs.sink"
   const problems: Array<OptionProblem> = []
   checkConnection(own, options, problems)
-  const { hub, partitionKey, partition, messageId, schema } = options
+  const { hub, partitionKey, partition, messageId, schema, body } = options
   const name = text(`${own}.name`, options.name ?? (hub === undefined ? "event hub" : `event hub ${hub}`), problems)
   if (partitionKey !== undefined && partition !== undefined)
     problems.push({
@@ -216,7 +241,10 @@ export const sink = <A = unknown>(given: EventHubSinkOptions<A>): Sink<A, "appen
     keyOf: readerOf(`${own}.partitionKey`, partitionKey as OfRow<never> | undefined, problems),
     partitionOf: readerOf(`${own}.partition`, partition as OfRow<never> | undefined, problems),
     idOf: readerOf(`${own}.messageId`, messageId as OfRow<never> | undefined, problems),
-    encode: jsonLines(schema as RowCodec<unknown> | undefined).load
+    encode: encodingOf(
+      schema as RowCodec<unknown> | undefined,
+      valueOf(`${own}.body`, body as OfRow<never> | undefined, problems)
+    )
   }
   const committed = makeProcessMarkers()
   return {
@@ -228,7 +256,7 @@ export const sink = <A = unknown>(given: EventHubSinkOptions<A>): Sink<A, "appen
         committed.begin(context)
         const client = yield* settings.connect
         const encode = yield* settings.encode
-        return writerOf<A>(settings, context, client, encode())
+        return writerOf<A>(settings, context, client, encode)
       }),
     commit: (prepared) =>
       Effect.sync(() => {

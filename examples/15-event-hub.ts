@@ -36,7 +36,7 @@ const program = Effect.gen(function* () {
   for (const { body, partitionId } of rows) console.log(`partition ${partitionId}: ${body}`)
   console.log(`count(body): ${rows.length}`)
   const bars = Map.groupBy(rows, ({ enqueuedTime }) => enqueuedTime.toISOString())
-  for (const [time, { length }] of [...bars].toSorted()) console.log(`${time} ${"#".repeat(length)} ${length}`)
+  for (const [time, { length }] of bars) console.log(`${time} ${"#".repeat(length)} ${length}`)
 })
 
 await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Checkpoint.layerMemory)))

@@ -50,7 +50,6 @@ const program = Effect.gen(function* () {
     })),
     EventStream.to(Terminal.sink({ numRows: 20, title: "weather" }), { mode: "complete", keep: "7 days" })
   )
-  // Every two minutes, where events go on coming; here, what there is.
   const now = { trigger: Trigger.availableNow() }
   const { ledger } = yield* Query.run(downloaded, { name: "downloader", ...now })
   console.log(`${ledger.sinks[0].written} temperatures downloaded`)

@@ -23,7 +23,7 @@ const idempotent = (port: number, properties: object) => {
     new Promise((done) => {
       sender.once("accepted", () => done("accepted"))
       sender.once("rejected", ({ delivery }) =>
-        done((delivery?.remote_state as { error: { condition: string } }).error.condition)
+        done(String((delivery?.remote_state as { error?: { condition: string } } | undefined)?.error?.condition))
       )
       const annotations = { "com.microsoft:producer-sequence-number": rhea.types.wrap_int(sequence) }
       sender.send({ body: sequence, message_annotations: annotations })

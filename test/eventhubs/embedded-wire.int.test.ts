@@ -73,20 +73,27 @@ const ended = (socket: Socket): Promise<void> =>
     socket.on("error", () => undefined)
   })
 
-/** Sends bytes, some of them later, and waits until the service has closed, or closes itself when it does not. */
-const say = async ({ service }: World, parts: ReadonlyArray<Buffer>, waitMs = 20): Promise<boolean> => {
+/** A connection without a client. */
+const talk = ({ service }: World) => {
   const socket = connect(service.port, "127.0.0.1")
   let isClosed = false
   const over = ended(socket).then(() => (isClosed = true))
-  socket.on("data", () => undefined)
-  for (const part of parts) {
-    socket.write(part)
-    await new Promise((soon) => setTimeout(soon, waitMs / parts.length))
+  let heard = Buffer.alloc(0)
+  socket.on("data", (bytes) => (heard = Buffer.concat([heard, bytes])))
+  return {
+    write: (bytes: Buffer) => socket.write(bytes),
+    over,
+    isClosed: () => isClosed,
+    heard: () => heard,
+    hangUp: async () => {
+      socket.destroy()
+      await over
+    }
   }
-  const closedByService = isClosed
-  socket.destroy()
-  await over
-  return closedByService
+}
+
+const until = async (is: () => boolean): Promise<void> => {
+  while (!is()) await new Promise((soon) => setTimeout(soon, 2))
 }
 
 const isAlive = async ({ producer, consumer }: World): Promise<void> => {
@@ -99,16 +106,30 @@ const hubs = { h: { partitions: 2 } }
 describe("bytes that no client of Event Hubs sends", () => {
   it("the plain course of it works, with and without SASL, and also when everything comes at once", () =>
     withService({ hubs }, async (world) => {
-      expect(await say(world, [attached, transfer, disposition], 600)).toBe(false)
-      expect(world.service.stats().eventsIn).toBe(1)
+      const { service } = world
+      const plain = talk(world)
+      plain.write(attached)
+      await until(() => service.stats().openPublishers + service.stats().openReaders === 2)
+      plain.write(transfer)
+      // The event, as it is given out again.
+      await until(() => plain.heard().includes(Buffer.from("x-opt-mine")))
+      plain.write(disposition)
+      plain.write(detach)
+      await until(() => service.stats().openReaders === 0)
+      expect(service.stats().eventsIn).toBe(1)
       const anonymous = [...Buffer.from("\x00\x53\x41\xc0\x0c\x01\xa3\x09ANONYMOUS", "latin1")]
-      const pipelined = Buffer.concat([sasl, raw(anonymous, 1), attached])
-      const before = world.service.stats().attaches
-      expect(await say(world, [pipelined], 300)).toBe(false)
-      expect(world.service.stats().attaches).toBe(before + 2)
-      const bytes = [...attached].map((byte) => Buffer.from([byte]))
-      expect(await say(world, bytes, 600)).toBe(false)
-      expect(world.service.stats().attaches).toBe(before + 4)
+      const pipelined = talk(world)
+      pipelined.write(Buffer.concat([sasl, raw(anonymous, 1), attached]))
+      await until(() => service.stats().openPublishers + service.stats().openReaders === 3)
+      const slow = talk(world)
+      for (const byte of attached) {
+        slow.write(Buffer.from([byte]))
+        await new Promise((soon) => setImmediate(soon))
+      }
+      await until(() => service.stats().openPublishers + service.stats().openReaders === 5)
+      expect([plain, pipelined, slow].map(({ isClosed }) => isClosed())).toEqual([false, false, false])
+      await Promise.all([plain, pipelined, slow].map(({ hangUp }) => hangUp()))
+      await until(() => service.stats().openPublishers + service.stats().openReaders === 0)
     }))
 
   const transferOf = (fields: object, payload?: Buffer): Buffer =>
@@ -141,11 +162,9 @@ describe("bytes that no client of Event Hubs sends", () => {
     ["SASL that is not completed", [sasl, amqp]]
   ])("%s: the connection is closed, and nothing else happens", (_case, parts) =>
     withService({ hubs }, async (world) => {
-      const socket = connect(world.service.port, "127.0.0.1")
-      const over = ended(socket)
-      socket.on("data", () => undefined)
+      const { write, over } = talk(world)
       for (const part of parts) {
-        socket.write(part)
+        write(part)
         await new Promise((soon) => setTimeout(soon, 20))
       }
       await over
@@ -162,24 +181,14 @@ describe("bytes that no client of Event Hubs sends", () => {
     ["a cut message", event.subarray(0, event.length - 1), 0]
   ])("a send of %s is taken as it is, or refused", (_case, payload, events) =>
     withService({ hubs }, async (world) => {
-      const sent = transferOf({ message_format: 0 }, payload)
-      const socket = connect(world.service.port, "127.0.0.1")
-      const over = ended(socket)
-      const heard = new Promise<void>((done) => {
-        let bytes = Buffer.alloc(0)
-        socket.on("data", (more) => {
-          bytes = Buffer.concat([bytes, more])
-          // A disposition of the service, as receiver.
-          if (bytes.includes(Buffer.from([0, 0x53, 0x15]))) done()
-        })
-      })
-      socket.write(attached)
-      await new Promise((soon) => setTimeout(soon, 50))
-      socket.write(sent)
-      await heard
+      const { write, heard, hangUp } = talk(world)
+      write(attached)
+      await until(() => world.service.stats().openPublishers === 1)
+      write(transferOf({ message_format: 0 }, payload))
+      // A disposition of the service, as receiver.
+      await until(() => heard().includes(Buffer.from([0, 0x53, 0x15])))
       expect(world.service.stats()).toMatchObject({ eventsIn: events, refusedSends: 1 - events })
-      socket.destroy()
-      await over
+      await hangUp()
       await isAlive(world)
     })
   )
@@ -187,16 +196,13 @@ describe("bytes that no client of Event Hubs sends", () => {
   it("a delivery without an end is bounded, and refused when it ends", () =>
     withService({ hubs, messageBytesMax: 100_000 }, async (world) => {
       const part = (more: boolean): Buffer => transferOf({ more, message_format: 0 }, Buffer.alloc(60_000))
-      const socket = connect(world.service.port, "127.0.0.1")
-      const over = ended(socket)
-      socket.on("data", () => undefined)
-      socket.write(attached)
-      while (world.service.stats().openPublishers === 0) await new Promise((soon) => setTimeout(soon, 5))
-      socket.write(Buffer.concat([...Array.from({ length: 100 }, () => part(true)), part(false)]))
-      while (world.service.stats().sends === 0) await new Promise((soon) => setTimeout(soon, 5))
+      const { write, hangUp } = talk(world)
+      write(attached)
+      await until(() => world.service.stats().openPublishers === 1)
+      write(Buffer.concat([...Array.from({ length: 100 }, () => part(true)), part(false)]))
+      await until(() => world.service.stats().sends === 1)
       expect(world.service.stats()).toMatchObject({ eventsIn: 0, refusedSends: 1 })
-      socket.destroy()
-      await over
+      await hangUp()
       await isAlive(world)
     }))
 
@@ -222,8 +228,12 @@ describe("bytes that no client of Event Hubs sends", () => {
           target: terminus(0x29, "me")
         })
       ])
-      expect(await say(world, [start, named, again], 300)).toBe(false)
-      expect(world.service.stats().attaches).toBe(3)
+      const { write, isClosed, hangUp } = talk(world)
+      write(Buffer.concat([start, named, again]))
+      await until(() => world.service.stats().attaches === 3)
+      await until(() => world.service.stats().openReaders === 1)
+      expect(isClosed()).toBe(false)
+      await hangUp()
     }))
 
   it("any byte of a conversation may be another: the service goes on", () =>
@@ -234,7 +244,12 @@ describe("bytes that no client of Event Hubs sends", () => {
         fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 3 }), async (changes) => {
           const bytes = Buffer.from(whole)
           for (const [at, byte] of changes) bytes[at] = byte
-          await say(world, [bytes.subarray(0, attached.length), bytes.subarray(attached.length)], 10)
+          const { write, hangUp } = talk(world)
+          write(bytes.subarray(0, attached.length))
+          await new Promise((soon) => setTimeout(soon, 5))
+          write(bytes.subarray(attached.length))
+          await new Promise((soon) => setTimeout(soon, 5))
+          await hangUp()
         }),
         { numRuns: 150 }
       )

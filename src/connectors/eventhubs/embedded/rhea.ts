@@ -2,7 +2,7 @@
  * What the service uses of rhea, whose own types leave it open: connections, sessions and links of the server's side.
  *
  * Underscored and `local`/`remote`/`state` parts are rhea's internals. They are the same since rhea 1 and are used in
- * `AmqpConnection.ts` and `SessionOut.ts` only; the reasons are there.
+ * `AmqpConnection.ts`, `SessionOut.ts`, `attachDecider.ts` and `Reader.ts` only; the reasons are there.
  */
 import type { Socket } from "node:net"
 import type * as Rhea from "rhea"

@@ -5,10 +5,10 @@ import { acceptConnection } from "./AmqpConnection.ts"
 import { check } from "./amqpWalk.ts"
 import { attachPublisher, grantCredit, type Publishers } from "./attachPublisher.ts"
 import { attachReader } from "./attachReader.ts"
-import { Refusal } from "./conditions.ts"
-import type { Operation } from "./FaultPlan.ts"
+import { attachDecider } from "./attachDecider.ts"
 import { isSame } from "./hmac.ts"
 import type { Namespace } from "./Namespace.ts"
+import type { Settings } from "./options.ts"
 import { addressPath, type Node, type Peer } from "./Peer.ts"
 import { publish } from "./publish.ts"
 import { manage, putToken, type Request } from "./requests.ts"
@@ -49,13 +49,24 @@ const decode = ({ message }: RheaModule, bytes: Buffer): DecodedMessage => {
 
 const bytesOf = (message: unknown): Buffer => (Buffer.isBuffer(message) ? message : Buffer.alloc(0))
 
+/** Checks a key that is shown as such. Where there are no keys, any will do. */
+const keyCheck =
+  ({ keys }: Settings, grants: Grants) =>
+  (name: string, value: string): boolean => {
+    const key = keys.get(name)
+    if (keys.size === 0) return true
+    if (key === undefined || !isSame(Redacted.value(key.key), value)) return false
+    grants.add({ entity: "", rights: key.rights, untilMs: Number.POSITIVE_INFINITY })
+    return true
+  }
+
 /** Serves what comes on a socket, until it ends. */
 export const serve = (namespace: Namespace, rhea: RheaModule, socket: Socket, onEnd: () => void): Served => {
-  const { settings, faults, counts, links } = namespace
+  const { settings, faults, links } = namespace
   const grants = new Grants(settings.keys.size === 0)
   const publishers: Publishers = new Map()
   const requests = new Map<ReceiverLink, Node>()
-  counts.connections++
+  namespace.counts.connections++
 
   const isOurs = (link: Link): boolean => link.session.connection === connection
   const forget = (isGone: (link: Link) => boolean): void => {
@@ -64,14 +75,7 @@ export const serve = (namespace: Namespace, rhea: RheaModule, socket: Socket, on
     for (const link of [...peer.replyLinks.keys()]) if (isGone(link)) peer.replyLinks.delete(link)
   }
   const { connection, write, isFull, isAborted, drop } = acceptConnection(rhea, namespace, socket, {
-    // Where there are no keys, any will do.
-    isKey: (name, value) => {
-      const key = settings.keys.get(name)
-      if (settings.keys.size === 0) return true
-      if (key === undefined || !isSame(Redacted.value(key.key), value)) return false
-      grants.add({ entity: "", rights: key.rights, untilMs: Number.POSITIVE_INFINITY })
-      return true
-    },
+    isKey: keyCheck(settings, grants),
     onRoom: () => {
       for (const { link, pump } of links.values()) if (isOurs(link)) pump()
     },
@@ -91,32 +95,7 @@ export const serve = (namespace: Namespace, rhea: RheaModule, socket: Socket, on
     }
   }
 
-  /**
-   * Puts the answer to an attach off until it is decided: what rhea has noted to write is noted again then. A refusal is
-   * an attach too, with a detach behind it.
-   */
-  const decide = (
-    link: Link,
-    operation: Operation,
-    attach: () => Promise<AmqpError | undefined>,
-    attached: () => void
-  ): void => {
-    counts.attaches++
-    link.state.open_requests = 0
-    const answered = (refusal: AmqpError | undefined): void => {
-      if (!link.is_remote_open()) return forget((each) => each === link)
-      link.state.open_requests = 1
-      connection._register()
-      if (refusal === undefined) attached()
-      else link.close(refusal)
-    }
-    faults.whenDue(operation, () => {
-      const injected = faults.take(operation)
-      const decided = injected === undefined ? attach() : Promise.resolve(injected)
-      decided.catch((error: Error) => Refusal.internal(error.message)).then(answered, drop)
-    })
-  }
-
+  const decide = attachDecider(namespace, connection, (link) => forget((each) => each === link), drop)
   connection.on("receiver_open", ({ receiver: link }) => {
     const address = addressPath(link.remote.attach.target?.address)
     answer(link, settings.messageBytesMax)

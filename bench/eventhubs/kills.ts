@@ -97,7 +97,8 @@ const check = async (service: EmbeddedService): Promise<void> => {
         ))
       )
         await pause(100)
-      while (number / events > 1 - (pending.length + 1) / (kills + faults + steals + 1)) await pause(20)
+      while (pending.length > 0 && number / events > 1 - (pending.length + 1) / (kills + faults + steals + 1))
+        await pause(20)
     }
     await producer.close()
   }

@@ -7,6 +7,8 @@ interface Lane {
   watermark: number
   idle: boolean
   ended: boolean
+  /** It has had rows, in this attempt. */
+  moved: boolean
   /** Lets a reader that waits for slower ones go on. */
   resume: (() => void) | undefined
 }
@@ -27,7 +29,13 @@ export class Lanes {
    * the others (T12): none at the start.
    */
   join(restored?: number): number {
-    this.#lanes.push({ watermark: restored ?? this.#minimum(), idle: false, ended: false, resume: undefined })
+    this.#lanes.push({
+      watermark: restored ?? this.#minimum(),
+      idle: false,
+      ended: false,
+      moved: false,
+      resume: undefined
+    })
     if (restored !== undefined && restored !== -Infinity && this.#first === Infinity) this.#first = restored
     return this.#lanes.length - 1
   }
@@ -44,6 +52,12 @@ export class Lanes {
     if (this.#first === Infinity) this.#first = watermark
     mine.watermark = watermark
     this.#resumeOthers()
+  }
+
+  /** A reader had rows: it is idle no more. */
+  move(lane: number): void {
+    this.#lanes[lane].moved = true
+    this.setIdle(lane, false)
   }
 
   setIdle(lane: number, idle: boolean): void {
@@ -65,6 +79,13 @@ export class Lanes {
       if (min === undefined || lane.watermark < min) min = lane.watermark
     }
     return min
+  }
+
+  /** Once all are idle: the minimum of those that have had rows. -Infinity while one is not, or none has. */
+  settledMinimum(): number {
+    if (this.activeMinimum() !== undefined) return -Infinity
+    const moved = this.#lanes.filter((lane) => lane.moved && !lane.ended).map(({ watermark }) => watermark)
+    return moved.length === 0 ? -Infinity : Math.min(...moved)
   }
 
   /** The minimum of all readers that have not ended, idle or not: where a new partition starts (T12). */

@@ -135,6 +135,7 @@ export class PartitionReader {
           if (this.#available !== undefined && this.#available === this.status.position) yield* this.#complete(puller)
           break
         case "drain":
+          if (this.#completed) this.#time.settle()
           yield* this.#drain(puller)
           break
         case "tick":

@@ -75,7 +75,8 @@ export class PartitionTime {
 
   /** After rows: no longer idle, and the others learn the watermarks. */
   moved(): void {
-    this.setIdle(false)
+    this.idle = false
+    for (const b of this.branches) b.lanes.move(b.lane)
     this.#report()
   }
 
@@ -86,6 +87,12 @@ export class PartitionTime {
   setIdle(idle: boolean): void {
     this.idle = idle
     for (const b of this.branches) b.lanes.setIdle(b.lane, idle)
+  }
+
+  /** Everything there was has been read, by all (T7): who had no rows is raised by those that had some. */
+  settle(): void {
+    for (const b of this.branches) b.generator.raise(b.lanes.settledMinimum())
+    this.#report()
   }
 
   #report(): void {

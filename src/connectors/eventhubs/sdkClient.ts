@@ -4,6 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
+import { closeInTime } from "./closeInTime.ts"
 import type { EventHubConnection, TokenCredential } from "./connection.ts"
 import {
   ClientError,
@@ -90,7 +91,7 @@ export const connectBySdk = (
         catch: clientError
       })
     const closing = <A extends { readonly close: () => Promise<void> }>(client: Effect.Effect<A, ClientError>) =>
-      Effect.acquireRelease(client, (c) => Effect.ignore(Effect.tryPromise(() => c.close())))
+      Effect.acquireRelease(client, (c) => closeInTime(() => c.close()))
     /** One client, with a connection of its own, for each consumer group; more where a partition is read twice. */
     const consumers: Array<{ readonly group: string; readonly client: Consumer; readonly reads: Set<string> }> = []
     const consumerOf = (group: string, partition: string): Effect.Effect<Consumer, ClientError, Scope.Scope> =>

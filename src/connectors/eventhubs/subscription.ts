@@ -9,6 +9,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { ClientError, type ReceivedEvent, type ReceiveOptions, type Receiver } from "./EventHubsClient.ts"
+import { closeInTime } from "./closeInTime.ts"
 import { capCredit } from "./creditCap.ts"
 import type { Consumer, SdkEvent } from "./sdk.ts"
 import { clientError } from "./sdkErrors.ts"
@@ -139,7 +140,7 @@ export const subscribe = (
       (opened) =>
         Effect.suspend(() => {
           subscription.close()
-          return Effect.ignore(Effect.tryPromise(() => opened.close()))
+          return closeInTime(() => opened.close())
         })
     )
     return subscription

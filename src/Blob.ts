@@ -7,7 +7,8 @@ import * as Checkpoint from "./Checkpoint.ts"
 import type { CheckpointStore } from "./checkpoint/CheckpointStore.ts"
 import { type BlobStoreOptions, store } from "./connectors/blob/BlobObjectStore.ts"
 
-export type { BlobAccess, TokenCredential } from "./connectors/blob/access.ts"
+export type { BlobAccess } from "./connectors/blob/access.ts"
+export type { TokenCredential } from "./model/TokenCredential.ts"
 export { type BlobStoreOptions, store } from "./connectors/blob/BlobObjectStore.ts"
 export { type HubPosition, publishPositions, type PublishedGroup } from "./connectors/blob/publishPositions.ts"
 

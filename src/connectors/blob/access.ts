@@ -5,14 +5,7 @@
  */
 import * as Redacted from "effect/Redacted"
 import type { BlobLocation } from "./location.ts"
-
-/** A credential of `@azure/identity`, such as `new DefaultAzureCredential()`; only what is used of it. */
-export interface TokenCredential {
-  readonly getToken: (
-    scopes: string | Array<string>,
-    options?: { readonly abortSignal?: AbortSignal }
-  ) => Promise<{ readonly token: string; readonly expiresOnTimestamp: number } | null>
-}
+import type { TokenCredential } from "../../model/TokenCredential.ts"
 
 /**
  * How a store signs in; at most one of them. Without any, `DefaultAzureCredential` of `@azure/identity` does: environment,

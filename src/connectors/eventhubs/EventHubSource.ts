@@ -49,7 +49,6 @@ export interface EventHubEvent extends EventHubMeta {
 /** What the options say, checked. */
 interface Settings {
   readonly name: string
-  readonly consumerGroup: string | undefined
   readonly connect: Effect.Effect<Connected, SourceError, Scope.Scope>
   readonly checkMs: number
 }
@@ -130,7 +129,7 @@ const settingsOf = (options: EventHubSourceOptions, problems: Array<OptionProble
     )
     return { client, at }
   })
-  return { name, consumerGroup, connect, checkMs }
+  return { name, connect, checkMs }
 }
 
 /** How events become rows; loaded once for each partition that is opened. */

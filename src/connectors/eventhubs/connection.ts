@@ -3,11 +3,7 @@ import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { OptionProblem } from "../../model/Errors.ts"
-
-/** What gives tokens, such as those of `@azure/identity`. */
-export interface TokenCredential {
-  readonly getToken: (scopes: string | Array<string>, options?: object) => Promise<unknown>
-}
+import type { TokenCredential } from "../../model/TokenCredential.ts"
 
 /** The options that say how a hub is reached. */
 export interface ConnectionOptions {

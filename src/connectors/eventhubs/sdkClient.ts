@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import { closeInTime } from "./closeInTime.ts"
-import type { EventHubConnection, TokenCredential } from "./connection.ts"
+import type { TokenCredential } from "../../model/TokenCredential.ts"
+import type { EventHubConnection } from "./connection.ts"
 import {
   ClientError,
   type EventHubsClient,
@@ -100,7 +101,7 @@ export const connectBySdk = (
         if (one === undefined) {
           const made = make(
             (text) => new EventHubConsumerClient(group, text, hub, options),
-            (namespace, token) => new EventHubConsumerClient(group, namespace, hub, token as never, options)
+            (namespace, token) => new EventHubConsumerClient(group, namespace, hub, token, options)
           )
           one = { group, client: yield* Scope.provide(closing(made), scope), reads: new Set() }
           consumers.push(one)
@@ -125,7 +126,7 @@ export const connectBySdk = (
       if (producer !== undefined) return Effect.succeed(producer)
       const made = make(
         (text) => new EventHubProducerClient(text, hub, options),
-        (namespace, token) => new EventHubProducerClient(namespace, hub, token as never, options)
+        (namespace, token) => new EventHubProducerClient(namespace, hub, token, options)
       )
       return Effect.tap(Scope.provide(closing(made), scope), (client) =>
         Effect.sync(() => {

@@ -35,6 +35,10 @@ describe("C1-C12, L1-L4, T2, A4: whatever goes wrong, what is committed is what 
     expect(hashes[0]).not.toBe(hashes[3])
   })
 
+  it("a token of a number that no search has is none", () => {
+    for (const token of ["job.42.4000000000", "constructor.42.3"]) expect(() => replay(token)).toThrow("is no token")
+  })
+
   it("a token with a path that was shrunk stands for that case, and not for one beside it", async () => {
     await ready()
     const at = fc.sample(suites.job.arbitrary, { seed: 42, path: "3:0", numRuns: 1 })

@@ -108,13 +108,27 @@ const togetherIn = (place: Place): fc.Arbitrary<ReadonlyArray<Fault>> => {
     2
   )
   const crash = (at: fc.Arbitrary<Moment>): fc.Arbitrary<ProcessFault> => fc.oneof(kill(at), powerLoss(at))
+  /** A sync that fails: whoever goes on shows what is not durable. */
+  const syncFails: fc.Arbitrary<WorldFault> = fc.record({
+    kind: kind("disk error"),
+    of: kind("syncs"),
+    atCall: fc.integer({ min: 0, max: 6 }),
+    calls: fc.constant(1)
+  })
+  const committed = momentAt(["sink[i].commit.replied", "manifest.copy.listed"], 1, 1, 2, 3)
   const soon = fc.record({ steps: fc.integer({ min: 1, max: stepsSure }) })
   return fc.oneof(
     { weight: 3, arbitrary: fc.tuple(crash(pending), crash(recovering)) },
     { weight: 3, arbitrary: fc.tuple(rot(fc.oneof(halfPut, pending)), rot(fc.oneof(soon, recovering))) },
     { weight: 2, arbitrary: fc.tuple(freeze(momentAt([...passedSurely, "collect.data"], 1, 1, 2)), crash(recovering)) },
     { weight: 1, arbitrary: fc.tuple(rot(recovering), kill(momentAt(failpointsAfterRot, 1))) },
-    { weight: onDisk(place) ? 6 : 0, arbitrary: fc.tuple(powerLoss(files), powerLoss(fc.oneof(soon, files))) }
+    {
+      weight: onDisk(place) ? 6 : 0,
+      arbitrary: fc.oneof<fc.WeightedArbitrary<ReadonlyArray<Fault>>[]>(
+        { weight: 2, arbitrary: fc.tuple(powerLoss(files), powerLoss(fc.oneof(soon, files))) },
+        { weight: place.toFiles ? 6 : 1, arbitrary: fc.tuple(syncFails, powerLoss(committed)) }
+      )
+    }
   )
 }
 

@@ -96,6 +96,15 @@ const logFaults = (c: JobCase): ReadonlyArray<ReadonlyArray<LogFault>> => {
 const outFolder = "/out/results"
 const inFolder = (source: number): string => `/in/s${source}`
 
+/** A row of a file; one that is torn is itself what should not be there. */
+const rowOf = (line: string): unknown => {
+  try {
+    return JSON.parse(line) as unknown
+  } catch {
+    return { torn: line }
+  }
+}
+
 /** The results as a reader of the folder sees them. */
 const readResults = (disk: SimulatedDisk): ReadonlyArray<unknown> =>
   disk
@@ -103,7 +112,7 @@ const readResults = (disk: SimulatedDisk): ReadonlyArray<unknown> =>
     .filter((name) => !name.startsWith("."))
     .flatMap((name) => new TextDecoder().decode(disk.read(`${outFolder}/${name}`)).split("\n"))
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as unknown)
+    .map(rowOf)
 
 const difference = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): ReadonlyArray<string> => {
   const left = new Map<string, number>()

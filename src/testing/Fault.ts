@@ -29,8 +29,13 @@ export type ProcessFault =
 
 /** Faults of the world. */
 export type WorldFault =
-  /** Calls to the disk fail: ENOSPC, EIO, EMFILE. */
-  | { readonly kind: "disk full" | "disk error" | "too many files"; readonly atCall: number; readonly calls: number }
+  /** Calls to the disk fail: ENOSPC, EIO, EMFILE; or, counted by themselves, those that sync a file. */
+  | {
+      readonly kind: "disk full" | "disk error" | "too many files"
+      readonly atCall: number
+      readonly calls: number
+      readonly of?: "syncs"
+    }
   /** Calls to a remote store of checkpoints fail, or are done without a reply. */
   | { readonly kind: "store fails" | "store no reply"; readonly atCall: number; readonly calls: number }
   /** Calls to a sink fail, are done without a reply, or take long. */

@@ -240,7 +240,7 @@ const diskOn = (root: FolderNode, faults: DiskFaults, firstId: number, startMs: 
         call(`list ${path}`, () => [...folderAt("list", path).seen].map(([name, { kind }]) => ({ name, kind }))),
       makeDirectory: (path) => call(`mkdir ${path}`, () => makeDirectory(path)),
       removeDirectory: (path) => call(`rmdir ${path}`, () => removeDirectory(path)),
-      syncDirectory: (path) => call(`fsync ${path}`, () => syncFolder(path)),
+      syncDirectory: (path) => call(`fsync of folder ${path}`, () => syncFolder(path)),
       link: (existing, name) => call(`link ${name}`, () => link(existing, name)),
       rename: (from, to) =>
         faults.renameLinks?.(to) === true

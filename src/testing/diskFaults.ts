@@ -17,9 +17,14 @@ export const diskFaults = (
 ): ((call: number, what: string) => Effect.Effect<void, FileError>) => {
   const faults = all.filter(isDiskFault)
   let calls = 0
+  let syncs = 0
   return (call, what) => {
     const at = calls++
-    const fault = faults.find(({ atCall, calls: many }) => atCall <= at && at < atCall + many)?.kind
+    const atSync = what.startsWith("fsync /") ? syncs++ : -1
+    const fault = faults.find(({ atCall, calls: many, of }) => {
+      const mine = of === "syncs" ? atSync : at
+      return atCall <= mine && mine < atCall + many
+    })?.kind
     if (fault !== undefined) {
       struck(fault)
       const code = fault === "disk full" ? "NoSpace" : "Other"

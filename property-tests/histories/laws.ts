@@ -46,8 +46,8 @@ export const brokenLaws = (c: JobCase, history: HistoryResult, objects: StoredOb
   if (c.epochRows > 0 && without(...ofStores))
     for (const rows of history.epochRows)
       if (rows > c.epochRows) problems.push(`A5: an epoch read ${rows} rows, of ${c.epochRows} at most`)
-  // Who lives is not taken for dead, unless it was frozen or could not show that it lives.
-  if (history.overtaken > 0 && without(...ofStores, "freeze", "rot"))
+  // Who lives is not taken for dead, unless it could not show that it lives; sleepers are not counted.
+  if (history.overtaken > 0 && without(...ofStores, "rot"))
     problems.push(`C5a: ${history.overtaken} processes were overtaken while they lived`)
   if (history.copiesAlone > 0) problems.push(`C3, C9: ${history.copiesAlone} epochs have a copy and no primary`)
   const numbers = new Set(objects.names(chainPrefix("job", "primary")).flatMap((name) => numberOfName(name) ?? []))

@@ -83,6 +83,13 @@ const moment = fc.oneof(
   )
 )
 
+/** It saw that the query is nobody's, and sleeps before it takes it over; it wakes while another one is at work. */
+const atTheDoor = fc.record({
+  kind: fc.constant("freeze" as const),
+  at: momentAt(["list"], 1),
+  wakeAfter: fc.integer({ min: 1, max: 200 })
+})
+
 /** A process is frozen, or gets a rival; it wakes while the other is at work, or long after: its numbers are collected then. */
 const splitFault: fc.Arbitrary<ProcessFault> = fc.oneof(
   {
@@ -93,6 +100,7 @@ const splitFault: fc.Arbitrary<ProcessFault> = fc.oneof(
       wakeAfter: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 30_000 }))
     })
   },
+  { weight: 1, arbitrary: atTheDoor },
   { weight: 1, arbitrary: processFault("second", moment) }
 )
 

@@ -76,6 +76,7 @@ export const unseen: ReadonlyArray<Planted> = [
   },
   {
     name: "claimed-though-others-came",
+    suite: "split",
     breaks: "C5a, S18: who was free to take over does so though another has taken over since",
     edits: [
       [

@@ -110,6 +110,21 @@ const plainer: Pass<JobCase> = (c) => {
   return all
 }
 
+/** Its faults so many passages earlier: as many epochs as the rows that are gone, where each is one. */
+const earlier =
+  (by: number) =>
+  (c: JobCase): JobCase => ({
+    ...c,
+    faults: c.faults.map((fault) =>
+      isProcessFault(fault) && "failpoint" in fault.at && fault.at.passage > by
+        ? { ...fault, at: { ...fault.at, passage: fault.at.passage - by } }
+        : fault
+    )
+  })
+
+const isLaterThanFirst = (fault: Fault): boolean =>
+  isProcessFault(fault) && "failpoint" in fault.at && fault.at.passage > 1
+
 /** Other ways to run a case: with other seeds, in small epochs, row by row. */
 const variations: ReadonlyArray<(c: JobCase) => JobCase> = [
   ...[1, 2, 3].map((by) => (c: JobCase) => ({ ...c, seed: (c.seed + by) % 1000 })),
@@ -120,8 +135,10 @@ const variations: ReadonlyArray<(c: JobCase) => JobCase> = [
 /** Of what a pass gives, the same with other ways to run it: where to go on when chance alone keeps a case large. */
 const varied =
   (pass: Pass<JobCase>): Pass<JobCase> =>
-  (c) =>
-    pass(c).flatMap((make) => variations.map((vary) => () => vary(make())))
+  (c) => {
+    const ways = c.faults.some(isLaterThanFirst) ? [...variations, earlier(1), earlier(2), earlier(4)] : variations
+    return pass(c).flatMap((make) => ways.map((vary) => () => vary(make())))
+  }
 
 const eventsOf = (c: JobCase): number => c.job.sources.flat().reduce((n, { rows }) => n + rows.length, 0)
 
@@ -161,6 +178,18 @@ const aims: ReadonlyArray<Moment> = (
   ] as const
 ).map(([failpoint, when, passage]) => ({ failpoint, when, passage }))
 
+/** Epochs of one row each, and a fault after any of them: a place between two rows, wherever others are taken away. */
+const rowByRow: Pass<JobCase> = (c) =>
+  c.faults.flatMap((fault, at) =>
+    isProcessFault(fault) && c.epochRows !== 1
+      ? Array.from({ length: eventsOf(c) }, (_, i) => () => ({
+          ...c,
+          epochRows: 1,
+          faults: c.faults.with(at, { ...fault, at: { failpoint: "manifest.copy", when: "after", passage: i + 1 } })
+        }))
+      : []
+  )
+
 /** One fault fewer, and another at a moment where it does more. */
 const fewerButAimed: Pass<JobCase> = (c) =>
   fewerFaults<JobCase>(1)(c).flatMap((make) =>
@@ -193,6 +222,7 @@ export const simplerJobs: ReadonlyArray<Pass<JobCase>> = [
   fewerOperators,
   plainer,
   onlyLarge(fewRows),
+  onlyLarge(rowByRow),
   onlyLarge(varied(fewerFaults(1))),
   onlyLarge((c) => (c.faults.length > 1 ? fewerButAimed(c) : [])),
   onlyLarge(varied(fewerRows(8))),

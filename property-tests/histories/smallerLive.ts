@@ -24,6 +24,16 @@ const fewerMoves =
       )
     )
 
+/** Two moves of a partition as one, that goes as far and takes as long: where a partition must not fall silent. */
+const mergedMoves: Pass<LiveCase> = (c) =>
+  c.partitions.flatMap((partition, p) =>
+    partition.moves.slice(1).map((second, i) => () => {
+      const first = partition.moves[i]
+      const merged = { ...second, by: first.by + second.by, afterMs: first.afterMs + second.afterMs }
+      return withPartitions(c, c.partitions.with(p, { ...partition, moves: partition.moves.toSpliced(i, 2, merged) }))
+    })
+  )
+
 const plainerLive: Pass<LiveCase> = (c) => [
   ...plainerLives(c),
   ...(c.restarts ? [() => ({ ...c, restarts: false })] : []),
@@ -48,6 +58,7 @@ export const simplerLive: ReadonlyArray<Pass<LiveCase>> = [
   fewerMoves(4),
   fewerMoves(2),
   fewerMoves(1),
+  mergedMoves,
   plainerLive,
   fewerFaultsReseeded
 ]

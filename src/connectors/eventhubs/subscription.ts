@@ -54,10 +54,14 @@ class Subscription implements Receiver {
   #failure: ClientError | undefined
   #release: () => void = () => undefined
   #wake: () => void = () => undefined
+  #opened = false
   #closed = false
 
-  /** The SDK has a batch: until it was taken. */
+  /** The SDK has a batch: until it was taken. An empty one says that the link is open. */
   deliver(events: ReadonlyArray<SdkEvent>): Promise<void> {
+    const isFirst = !this.#opened
+    this.#opened = true
+    if (isFirst) this.#wake()
     if (events.length === 0 || this.#closed) return Promise.resolve()
     this.#events = events.map(eventOf)
     const taken = new Promise<void>((done) => {
@@ -84,6 +88,12 @@ class Subscription implements Receiver {
     return Effect.andThen(this.#changed, this.ready)
   })
 
+  readonly opened: Effect.Effect<void, ClientError> = Effect.suspend(() => {
+    if (this.#opened) return Effect.void
+    if (this.#failure !== undefined) return Effect.fail(this.#failure)
+    return Effect.andThen(this.#changed, this.opened)
+  })
+
   readonly waiting = (): ReadonlyArray<ReceivedEvent> => this.#events
 
   readonly take = (n: number): void => {
@@ -100,10 +110,11 @@ class Subscription implements Receiver {
   })
 }
 
-/** Subscribes to a partition, until the scope closes. */
+/** Subscribes to a partition, until the scope closes. `name`: what the service calls this reader to others. */
 export const subscribe = (
   consumer: Consumer,
-  { partition, from, ownerLevel, prefetchEvents }: ReceiveOptions
+  { partition, from, ownerLevel, prefetchEvents }: ReceiveOptions,
+  name: string
 ): Effect.Effect<Receiver, ClientError, Scope.Scope> =>
   Effect.gen(function* () {
     const subscription = new Subscription()
@@ -132,7 +143,9 @@ export const subscribe = (
               prefetchCount: prefetchEvents,
               maxWaitTimeInSeconds: emptyAfterS,
               skipParsingBodyAsJson: true,
-              ...(ownerLevel === undefined ? {} : { ownerLevel })
+              ...(ownerLevel === undefined ? {} : { ownerLevel }),
+              // Not in the SDK's types. Without it, and in a release that does not take it, each reader's name is a new UUID.
+              ...({ ownerId: name } as object)
             }
           ),
         catch: clientError

@@ -59,10 +59,11 @@ class Subscription implements Receiver {
 
   /** The SDK has a batch: until it was taken. An empty one says that the link is open. */
   deliver(events: ReadonlyArray<SdkEvent>): Promise<void> {
-    const isFirst = !this.#opened
     this.#opened = true
-    if (isFirst) this.#wake()
-    if (events.length === 0 || this.#closed) return Promise.resolve()
+    if (events.length === 0 || this.#closed) {
+      this.#wake()
+      return Promise.resolve()
+    }
     this.#events = events.map(eventOf)
     const taken = new Promise<void>((done) => {
       this.#release = done
@@ -85,13 +86,19 @@ class Subscription implements Receiver {
   readonly ready: Effect.Effect<void, ClientError> = Effect.suspend(() => {
     if (this.#events.length > 0) return Effect.void
     if (this.#failure !== undefined) return Effect.fail(this.#failure)
-    return Effect.andThen(this.#changed, this.ready)
+    return Effect.andThen(
+      this.#until(() => this.#events.length > 0),
+      this.ready
+    )
   })
 
   readonly opened: Effect.Effect<void, ClientError> = Effect.suspend(() => {
     if (this.#opened) return Effect.void
     if (this.#failure !== undefined) return Effect.fail(this.#failure)
-    return Effect.andThen(this.#changed, this.opened)
+    return Effect.andThen(
+      this.#until(() => this.#opened),
+      this.opened
+    )
   })
 
   readonly waiting = (): ReadonlyArray<ReceivedEvent> => this.#events
@@ -101,13 +108,16 @@ class Subscription implements Receiver {
     if (this.#events.length === 0) this.#release()
   }
 
-  readonly #changed = Effect.callback<void>((resume) => {
-    const wake = (): void => resume(Effect.void)
-    this.#wake = wake
-    return Effect.sync(() => {
-      if (this.#wake === wake) this.#wake = () => undefined
+  /** Until something happened. It may have happened since the caller looked: others run between two steps of a fiber. */
+  readonly #until = (holds: () => boolean): Effect.Effect<void> =>
+    Effect.callback<void>((resume) => {
+      const wake = (): void => resume(Effect.void)
+      if (holds() || this.#failure !== undefined) return wake()
+      this.#wake = wake
+      return Effect.sync(() => {
+        if (this.#wake === wake) this.#wake = () => undefined
+      })
     })
-  })
 }
 
 /** Subscribes to a partition, until the scope closes. `name`: what the service calls this reader to others. */

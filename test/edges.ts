@@ -98,8 +98,9 @@ export const edges: ReadonlyArray<Edge> = [
   },
   {
     file: "src/connectors/eventhubs/sdkClient.ts",
-    uses: ["@azure/event-hubs", "@azure/identity"],
-    because: "is Azure's own client of Event Hubs, behind the contract `EventHubsClient`; it has timers of its own"
+    uses: ["@azure/event-hubs", "@azure/identity", "node:os", "process"],
+    because:
+      "is Azure's own client of Event Hubs, behind the contract `EventHubsClient`; it has timers of its own, and tells other readers which process it is"
   },
   {
     file: "src/connectors/files/inflate.ts",

@@ -15,10 +15,12 @@ import { Limits } from "../model/Limits.ts"
 import type { PlanFingerprint } from "../model/PlanFingerprint.ts"
 import type { SourceNode } from "../streams/Plan.ts"
 import { Build } from "./Build.ts"
+import { lagLook, type LagLook, lagLookMs, withLook } from "./CatchUp.ts"
 import { budgetOf, coordinate, type Ended } from "./Coordinator.ts"
 import { guardSource } from "./Guard.ts"
 import { LogNames } from "./LogNames.ts"
 import { type CoordinatorEvent, Mailbox } from "./Mailbox.ts"
+import { monotonicMs } from "./monotonic.ts"
 import type { PartitionReader } from "./PartitionReader.ts"
 import { nonePartition, type ReaderStatus } from "./ReaderOptions.ts"
 import type { FailedRow, PoisonRows } from "./Poison.ts"
@@ -58,6 +60,8 @@ export interface AttemptStatus {
   /** The row on which user code failed, if it did and the row is known. */
   failedRow: FailedRow | undefined
   readonly readers: ReadonlyArray<ReaderStatus>
+  /** The last looks at what waits in all partitions together, oldest first. */
+  looks: ReadonlyArray<LagLook>
   readonly sinks: ReadonlyArray<SinkStatus>
   /** Something happened that no epoch covers yet. */
   readonly active: () => boolean
@@ -134,6 +138,7 @@ export const makeAttempt = (
       yield* fork(
         every(Limits.idleCheckMs, () => Effect.andThen(Effect.andThen(built.tick, o.watch(built.status)), look))
       )
+      yield* fork(every(lagLookMs, () => lookAtLag(built.status)))
       yield* fork(Effect.andThen(o.drain, Effect.andThen(tell({ tag: "drain" }), Effect.never)))
       for (const node of o.topology.sources) {
         const isDynamic = node.source.features.dynamicPartitions && !o.untilAvailable
@@ -202,6 +207,12 @@ const withoutRows = (source: ReadySource, first: Latch.Latch): ReadySource => {
   const pull = source.features.dynamicPartitions ? Effect.andThen(first.await, end) : end
   return { ...source, open: () => Effect.succeed({ pull: () => pull, end: Effect.succeed(Option.none()) }) }
 }
+
+const lookAtLag = (status: AttemptStatus): Effect.Effect<void> =>
+  Effect.map(monotonicMs, (atMs) => {
+    const readers = status.readers.filter(({ partition }) => partition !== nonePartition)
+    status.looks = withLook(status.looks, lagLook(readers, atMs))
+  })
 
 const every = (ms: number, act: () => Effect.Effect<unknown, unknown>): Effect.Effect<never, unknown> =>
   Effect.forever(Effect.andThen(Effect.sleep(Duration.millis(ms)), Effect.suspend(act)))

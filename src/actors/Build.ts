@@ -75,6 +75,7 @@ export class Build {
     this.status = {
       failedRow: undefined,
       readers: this.#readerStatus,
+      looks: [],
       active: () => this.#active,
       sinks: this.writers.map((w) => w.status),
       events: () => mailbox.waiting,

@@ -9,6 +9,7 @@
 import type { ReaderRecord } from "../checkpoint/Manifest.ts"
 import type { Ledger, OperatorBalance } from "../model/Ledger.ts"
 import type { AttemptStatus } from "./Attempt.ts"
+import type { CatchUp } from "./CatchUp.ts"
 import type { EpochFacts, EpochTimes, QueryState, StateFacts } from "./QueryState.ts"
 import type { KeyedNode } from "./Topology.ts"
 
@@ -115,7 +116,27 @@ export interface EpochProgress {
   readonly epochTimes: EpochTimes
   /** Bytes of the state as it was written. */
   readonly stateBytes: number
+  /** What waits in each partition when this is asked for: of the last epoch, null for those before. */
+  readonly lag: ReadonlyArray<PartitionLag> | null
+  /** When that will have been read, if it is known; likewise. */
+  readonly catchUp: CatchUp | null
   readonly ledger: Ledger
+}
+
+/** How far one partition is behind; null what is not known. */
+export interface PartitionLag {
+  readonly source: string
+  readonly partition: string
+  readonly rows: number | null
+  readonly ms: number | null
+}
+
+/** What is known only of the moment, and so goes with the last epoch. */
+export interface Present {
+  /** Ends of the partitions, as far as they are known. */
+  readonly ends: EndPositions
+  readonly lag: ReadonlyArray<PartitionLag>
+  readonly catchUp: CatchUp | undefined
 }
 
 const perSecond = (rows: number, ms: number): number => (ms > 0 ? (rows * 1000) / ms : 0)
@@ -151,14 +172,14 @@ const offsetsOf = (readers: ReadonlyArray<ReaderRecord>, operator: string): Offs
     readers.flatMap((r) => (r.operator === operator && r.position !== undefined ? [[r.partition, r.position]] : []))
   )
 
-const sourcesOf = (state: QueryState, facts: EpochFacts, ends: EndPositions): ReadonlyArray<SourceProgress> =>
+const sourcesOf = (state: QueryState, facts: EpochFacts, ends?: EndPositions): ReadonlyArray<SourceProgress> =>
   state.topology.sources.map((node) => {
     const operator = state.topology.nameOf(node)
     const rows = facts.to
       .filter((r) => r.operator === operator)
       .reduce((sum, r) => sum + (facts.rowsInOf[`${operator}/${r.partition}`] ?? 0), 0)
     const rate = perSecond(rows, facts.sinceLastMs)
-    const known = [...(ends.get(node.source.name) ?? [])]
+    const known = [...(ends?.get(node.source.name) ?? [])]
     return {
       description: node.source.name,
       startOffset: offsetsOf(facts.from, operator),
@@ -219,8 +240,8 @@ export const stateFactsOf = (status: Pick<AttemptStatus, "keys"> | undefined): R
 /** Ends of partitions, by source and partition, as far as they are known. */
 export type EndPositions = ReadonlyMap<string, ReadonlyMap<string, string>>
 
-/** The progress of one epoch. `ends`: of the partitions, as far as they are known. */
-export const epochProgressOf = (state: QueryState, facts: EpochFacts, ends: EndPositions): EpochProgress => {
+/** The progress of one epoch. `present`: of the last one. */
+export const epochProgressOf = (state: QueryState, facts: EpochFacts, present?: Present): EpochProgress => {
   const { times } = facts
   const rate = perSecond(facts.rowsIn, facts.sinceLastMs)
   const sinks = state.topology.sinks.map(({ name, role, sink }) => ({
@@ -251,12 +272,14 @@ export const epochProgressOf = (state: QueryState, facts: EpochFacts, ends: EndP
     },
     eventTime: eventTimeOf(facts),
     stateOperators: state.topology.keyed.map((node) => stateOf(state, node, facts)),
-    sources: sourcesOf(state, facts, ends),
+    sources: sourcesOf(state, facts, present?.ends),
     sink: { description: first?.description ?? "", numOutputRows: first?.numOutputRows ?? 0 },
     sinks,
     partitions: facts.to,
     epochTimes: times,
     stateBytes: facts.stateBytes,
+    lag: present?.lag ?? null,
+    catchUp: present?.catchUp ?? null,
     ledger: facts.ledger
   }
 }

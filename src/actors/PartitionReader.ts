@@ -73,7 +73,8 @@ export class PartitionReader {
       idle: false,
       ended: false,
       operator: options.name,
-      position: record?.position as Position | undefined
+      position: record?.position as Position | undefined,
+      rowsBetween: source.rowsBetween
     }
   }
 

@@ -6,7 +6,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Ledger } from "../model/Ledger.ts"
 import { guaranteeOf, type QueryGuarantee } from "../streams/Guarantee.ts"
-import { type EndPositions, type EpochProgress, epochProgressOf } from "./EpochProgress.ts"
+import { type CatchUp, catchUpOf } from "./CatchUp.ts"
+import { type EndPositions, type EpochProgress, epochProgressOf, type Present } from "./EpochProgress.ts"
 import { type Lag, lagOf } from "./Lag.ts"
 import type { ReaderStatus } from "./ReaderOptions.ts"
 import type { Continued, QueryPhase, QueryState } from "./QueryState.ts"
@@ -72,6 +73,8 @@ export interface QueryProgress {
   /** The plan's operators by their names in the ledger, inputs before what they feed. */
   readonly plan: ReadonlyArray<{ readonly operator: string; readonly kind: string }>
   readonly partitions: ReadonlyArray<PartitionProgress>
+  /** When it will have read what waits; none while that is not known: of a source that does not count, or just begun. */
+  readonly catchUp: CatchUp | undefined
   readonly operators: ReadonlyArray<OperatorProgress>
   readonly outputs: ReadonlyArray<OutputProgress>
   /** Messages waiting in each task's inbox, and the most that one of its edges ever held. */
@@ -120,6 +123,7 @@ export const progressOf = (state: QueryState, nowMs: number = Number.NaN): Query
       ended: r.ended,
       lag: lagOf(r, nowMs)
     })),
+    catchUp: catchUpOf(state.status?.looks ?? []),
     operators: [...operators].map(([operator, { keys, watermark }]) => ({
       operator,
       keys,
@@ -146,16 +150,26 @@ const endsOf = (state: QueryState): EndPositions => {
   return ends
 }
 
-const noEnds: EndPositions = new Map()
+const presentOf = (state: QueryState, nowMs: number): Present => ({
+  ends: endsOf(state),
+  lag: readersOf(state).map((r) => {
+    const { rows = null, ms = null } = lagOf(r, nowMs)
+    return { source: r.source, partition: r.partition, rows, ms }
+  }),
+  catchUp: catchUpOf(state.status?.looks ?? [])
+})
 
-/** The epochs that are remembered, oldest first, at most the last `most`. */
-export const recentProgressOf = (state: QueryState, most: number): ReadonlyArray<EpochProgress> => {
+/** The epochs that are remembered, oldest first, at most the last `most`. `nowMs`: for the age of the last rows. */
+export const recentProgressOf = (state: QueryState, most: number, nowMs: number): ReadonlyArray<EpochProgress> => {
   const { epochs } = state
   const first = Math.max(0, epochs.length - most)
   return epochs.slice(first).map((facts, i) => {
-    const at = first + i
-    // Ends are of now: they say something about the last epoch only.
-    const ends = at === epochs.length - 1 ? endsOf(state) : noEnds
-    return epochProgressOf(state, facts, ends)
+    // What is of now says something about the last epoch only.
+    const isLast = first + i === epochs.length - 1
+    return epochProgressOf(state, facts, isLast ? presentOf(state, nowMs) : undefined)
   })
 }
+
+/** The same, as an effect that looks at the clock. */
+export const recentProgressNow = (state: QueryState, most: number): Effect.Effect<ReadonlyArray<EpochProgress>> =>
+  Effect.map(Clock.currentTimeMillis, (nowMs) => recentProgressOf(state, most, nowMs))

@@ -11,7 +11,7 @@ import * as Fiber from "effect/Fiber"
 import type { QueryError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import type { EpochProgress } from "./EpochProgress.ts"
-import { progressNow, type QueryProgress, recentProgressOf } from "./Progress.ts"
+import { progressNow, type QueryProgress, recentProgressNow } from "./Progress.ts"
 import { type QueryStatus, statusOf } from "./QueryStatus.ts"
 import type { QueryState } from "./QueryState.ts"
 import type { QuerySummary } from "./Supervisor.ts"
@@ -68,8 +68,8 @@ export const makeHandle = <E>({ state, fiber, drain, stopWithSavepoint }: Starte
     isActive: Effect.sync(() => fiber.pollUnsafe() === undefined),
     status: Effect.sync(() => statusOf(state)),
     progress: progressNow(state),
-    lastProgress: Effect.sync(() => recentProgressOf(state, 1)[0]),
-    recentProgress: Effect.sync(() => recentProgressOf(state, Limits.epochsRemembered)),
+    lastProgress: Effect.map(recentProgressNow(state, 1), ([last]) => last),
+    recentProgress: recentProgressNow(state, Limits.epochsRemembered),
     await: Fiber.join(fiber),
     drain,
     stopWithSavepoint,

@@ -64,6 +64,13 @@ const phases: { readonly [phase: string]: string } = {
   restarting: "restarting"
 }
 
+/** What waits, and until when; nothing while the query keeps up, or nobody knows. */
+const waitingOf = ({ catchUp }: QueryProgress): string => {
+  if (catchUp === undefined || catchUp.ms === 0) return ""
+  const { rows, ms } = catchUp
+  return `${many(rows, "row")} behind, ${ms === "never" ? "never caught up at this rate" : `caught up in ${span(ms)}`}`
+}
+
 /** One line for one query. `width`: of the longest name. */
 export const progressLine = (progress: QueryProgress, rate: number, nowMs: number, width: number): string => {
   const late = lateRows(progress)
@@ -74,6 +81,7 @@ export const progressLine = (progress: QueryProgress, rate: number, nowMs: numbe
     `${count(Math.round(rate))} rows/s`,
     `epoch ${count(progress.epoch)}`,
     watermarkOf(progress, nowMs),
+    waitingOf(progress),
     Object.hasOwn(phases, progress.phase) ? phases[progress.phase] : "",
     late > 0 ? `late ${count(late)}` : "",
     dead > 0 ? `dead ${count(dead)}` : "",

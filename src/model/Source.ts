@@ -21,7 +21,7 @@ export interface SourceFeatures {
   readonly bounded: boolean
   /** Chunks carry the broker's append time, so that the clock guard is on by default (rule T8). */
   readonly appendTime: boolean
-  /** `end` is known: lag is exact, and idleness is confirmed rather than timed (rule T7). */
+  /** `end` is known: a reader knows when it has caught up, and idleness is confirmed rather than timed (rule T7). */
   readonly endPosition: boolean
   /** Opening at a position gives the same rows again. */
   readonly replayable: boolean
@@ -92,6 +92,11 @@ export interface Source<out A, out Meta = unknown, out E = never, out R = never>
    * `dynamicPartitions` is then asked again and again, and waits until there is a new one.
    */
   readonly partitions: (known: ReadonlySet<PartitionId>) => Effect.Effect<ReadonlyArray<PartitionId>, E, R>
+  /**
+   * Rows and dead rows from one position of a partition to another; negative when it lies before, undefined where its
+   * positions do not tell. Of a source that has it and knows its ends, lag is known in rows. Pure, and cheap.
+   */
+  readonly rowsBetween?: (from: Position, to: Position) => number | undefined
   /** Opens a partition at a position, or, without one, where the source's options say. */
   readonly open: (
     partition: PartitionId,

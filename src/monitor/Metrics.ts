@@ -24,6 +24,10 @@ export const metricNames = {
     "gauge",
     "Rows of a partition that wait to be read; absent when the source cannot count"
   ],
+  tidemark_catch_up_seconds: [
+    "gauge",
+    "Until a query will have read what waits; 0 when it keeps up, +Inf for never at this rate, absent when unknown"
+  ],
   tidemark_source_rows_total: ["counter", "Rows and bad input read of a partition, as of the last epoch"],
   tidemark_watermark_delay_seconds: ["gauge", "How far the watermark of a partition is behind the clock"],
   tidemark_operator_watermark_delay_seconds: ["gauge", "How far the watermark of an operator is behind the clock"],
@@ -79,6 +83,11 @@ export const samplesOf = (
     if (watermark !== undefined) {
       add("tidemark_operator_watermark_delay_seconds", { operator }, (nowMs - watermark) / 1000)
     }
+  }
+  if (progress.catchUp !== undefined) {
+    const { ms } = progress.catchUp
+    const value = ms === "never" ? Infinity : ms / 1000
+    samples.push({ name: "tidemark_catch_up_seconds", labels: { query }, value })
   }
   addLedger(progress, add)
   for (const [step, ms] of last === undefined ? [] : steps.map((at) => [at, last.epochTimes[at]] as const)) {

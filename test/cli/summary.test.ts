@@ -60,6 +60,7 @@ const progress: QueryProgress = {
     { operator: "window-1", kind: "window" }
   ],
   partitions: [partition(now - 340), partition(now - 2_000)],
+  catchUp: undefined,
   operators: [],
   outputs: [
     { name: "output", role: "output", received: 145, written: 145, dead: 0 },
@@ -269,6 +270,15 @@ describe("the progress line", () => {
     ["that all was read", [partition(now, { ended: true })], "input read"]
   ])("shows %s", (_, partitions, says) => {
     expect(line({ partitions })).toContain(`epoch 31  ${says}  late`)
+  })
+
+  it.each([
+    [130_400, "watermark 2.0 s behind  12,000 rows behind, caught up in 2 min 10 s  late"],
+    ["never" as const, "watermark 2.0 s behind  12,000 rows behind, never caught up at this rate  late"],
+    [0, "watermark 2.0 s behind  late"]
+  ])("says when it will have caught up: %s", (ms, says) => {
+    const catchUp = { rows: 12_000, readPerSecond: 500, comingPerSecond: 400, ms }
+    expect(line({ catchUp })).toContain(says)
   })
 
   it("says when a query stands by, restarts, or gives up checkpoints", () => {

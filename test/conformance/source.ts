@@ -299,6 +299,21 @@ const endLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
     })
 })
 
+const countLaws = <A>(features: SourceFeatures): Record<string, Body<A>> => ({
+  "where positions tell how many rows lie between, it is as many as are read": ({ source, contents }) =>
+    Effect.gen(function* () {
+      const { rowsBetween } = source
+      if (rowsBetween === undefined) return
+      for (const [partition, expected] of contents) {
+        const got = yield* readFrom(features, source, partition, Option.none(), total(expected), (n) => (n % 3) + 1)
+        for (let k = 1; k < got.chunks.length; k++) {
+          expect(rowsBetween(got.chunks[k - 1].next, got.chunks[k].next)).toBe(items(got.chunks[k]))
+          expect(rowsBetween(got.chunks[k].next, got.chunks[0].next)).toBeLessThan(0)
+        }
+      }
+    })
+})
+
 const noEndLaws = <A>(): Record<string, Body<A>> => ({
   "does not claim to know its end": ({ source, contents }) =>
     Effect.gen(function* () {
@@ -313,6 +328,7 @@ export const sourceLaws = <A>(features: SourceFeatures): Record<string, Body<A>>
   ...interruptionLaws<A>(features),
   ...(features.bounded ? boundedLaws<A>(features) : unboundedLaws<A>(features)),
   ...(features.replayable ? replayLaws<A>(features) : {}),
+  ...countLaws<A>(features),
   ...(features.endPosition ? endLaws<A>(features) : noEndLaws<A>())
 })
 

@@ -158,6 +158,8 @@ describe("C5a: a query that waits for a live owner", () => {
         yield* first.input.push("0", numbers(1))
         yield* when("a row is out", () => first.rows.length === 1)
         const second = yield* running(2)
+        // Both read the same: where the first stops, the second has to find its row.
+        yield* second.input.push("0", numbers(1))
         yield* when("it stands by", () => factsOf(second.handle).phase === "standby")
         yield* Effect.sleep("1 minute")
         expect(second.phases).toEqual(["starting", "standby"])

@@ -1,4 +1,5 @@
 /** M1: real queries in the registry: progress, lag, event times, state, annotations of their logs. */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import { describe, expect, it } from "vitest"
@@ -55,6 +56,34 @@ describe("M1: real queries in the registry", () => {
     expect(operator.customMetrics.rowsHeld).toBe(2)
     expect(moment.partitions[0].operator).toMatch(/^source /)
     expect(text).toContain('tidemark_rows_total{query="per-minute",operator="window-1",disposition="contributed"} 5\n')
+  })
+
+  it("say how many rows wait, that at this rate they never will be read, and that the query has caught up", async () => {
+    const channel = Memory.channel<{ readonly n: number }>()
+    const gate = Deferred.makeUnsafe<void>()
+    const stuck = EventStream.from(channel.source).pipe(
+      EventStream.mapEffect((row) => (row.n < 1_500 ? Effect.succeed(row) : Effect.as(Deferred.await(gate), row))),
+      EventStream.to(Memory.sink<unknown>())
+    )
+    const program = Effect.scoped(
+      Effect.gen(function* () {
+        const query = yield* Query.start(stuck, { name: "stuck" })
+        yield* channel.push(
+          "0",
+          Array.from({ length: 5_000 }, (_, n) => ({ n }))
+        )
+        while ((yield* query.progress).catchUp?.ms !== "never") yield* Effect.sleep("50 millis")
+        const behind = yield* query.progress
+        yield* Deferred.succeed(gate, undefined)
+        while ((yield* query.progress).catchUp?.ms !== 0) yield* Effect.sleep("50 millis")
+        return { behind, after: yield* query.progress }
+      })
+    )
+    const { behind, after } = await inOwnWorld(program)
+    const { rows, lag } = behind.partitions[0]
+    expect(rows).toBeGreaterThan(0)
+    expect([lag.rows, behind.catchUp?.rows]).toEqual([5_000 - rows, 5_000 - rows])
+    expect([after.partitions[0].lag.rows, after.catchUp?.rows]).toEqual([0, 0])
   })
 
   it("annotate their logs with query, run and attempt", async () => {

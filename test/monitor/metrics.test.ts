@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import { describe, expect, it } from "vitest"
 import { metricNames, metricsText } from "../../src/monitor/Metrics.ts"
-import { atMs, balance, enter, epoch, reader, stateOf, world } from "./support.ts"
+import { atMs, balance, enter, epoch, look, reader, stateOf, world } from "./support.ts"
 import { TestClock } from "effect/testing"
 
 const textAt = async (ms: number, states: ReadonlyArray<ReturnType<typeof stateOf>>, loopLagMs?: number) => {
@@ -56,13 +56,31 @@ describe("metrics", () => {
   })
 
   it("what is not known is absent: no lag of a source that cannot tell, no watermark before the first row", async () => {
-    const silent = reader({ watermark: -Infinity, end: undefined, rowsBehind: undefined, appendMs: undefined })
+    const silent = reader({ watermark: -Infinity, end: undefined, appendMs: undefined })
     const state = stateOf("q", { epochs: [] })
-    if (state.status !== undefined) Object.assign(state.status, { readers: [silent], keys: () => [] })
+    if (state.status !== undefined) Object.assign(state.status, { readers: [silent], looks: [], keys: () => [] })
     const text = await textAt(atMs, [state])
-    for (const name of ["source_lag", "watermark_delay", "epoch_duration", "state_bytes", "rows_total", "event_loop"]) {
+    for (const name of [
+      "source_lag",
+      "catch_up",
+      "watermark_delay",
+      "epoch_duration",
+      "state_bytes",
+      "rows_total",
+      "event_loop"
+    ]) {
       expect(text).not.toContain(`tidemark_${name}`)
     }
+  })
+
+  it("say when a query will have caught up, and +Inf where it never will at this rate", async () => {
+    const falling = stateOf("q")
+    if (falling.status !== undefined) falling.status.looks = [look(0, 0, 500), look(5, 100, 900)]
+    const text = await textAt(atMs, [stateOf("p"), falling])
+    expect(values(text, "tidemark_catch_up_seconds")).toEqual([
+      'tidemark_catch_up_seconds{query="p"} 170',
+      'tidemark_catch_up_seconds{query="q"} +Inf'
+    ])
   })
 
   it("the age of a checkpoint that never was counts from the start", async () => {

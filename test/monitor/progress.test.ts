@@ -26,7 +26,7 @@ const sparkSourceFields = [
 ]
 
 describe("M1: progress of an epoch", () => {
-  const [, last] = recentProgressOf(stateOf("by-category"), 100)
+  const [, last] = recentProgressOf(stateOf("by-category"), 100, atMs)
 
   it("has every field that Spark's has, by the same names", () => {
     expect(Object.keys(last)).toEqual(expect.arrayContaining(sparkFields))
@@ -85,15 +85,15 @@ describe("M1: progress of an epoch", () => {
 
   it("does not take the counts of earlier runs for its own", () => {
     const state = stateOf("q")
-    const told = epochProgressOf(state, epoch(7), new Map())
+    const told = epochProgressOf(state, epoch(7))
     expect(told.stateOperators[0].numRowsUpdated).toBe(48)
     const none = { epoch: 0, operators: [], edges: [], sinks: [] }
-    const all = epochProgressOf(state, epoch(7, { before: none }), new Map())
+    const all = epochProgressOf(state, epoch(7, { before: none }))
     expect(all.stateOperators[0].numRowsUpdated).toBe(7 * 48)
   })
 
   it("says where each source stood, and the end only for the last epoch", () => {
-    const [first, second] = recentProgressOf(stateOf("q"), 100)
+    const [first, second] = recentProgressOf(stateOf("q"), 100, atMs)
     expect(first.sources[0]).toMatchObject({ startOffset: {}, endOffset: { "0": "50" }, latestOffset: null })
     expect(second.sources).toEqual([
       {
@@ -108,6 +108,17 @@ describe("M1: progress of an epoch", () => {
     ])
   })
 
+  it("says what waits now, and when it will have been read, with the last epoch alone", () => {
+    const [first, second] = recentProgressOf(stateOf("q"), 100, atMs)
+    expect([first.lag, first.catchUp]).toEqual([null, null])
+    expect(second.lag).toEqual([{ source: "orders", partition: "0", rows: 2_000, ms: 3_000 }])
+    expect(second.catchUp).toEqual({ rows: 3_400, readPerSecond: 30, comingPerSecond: 10, ms: 170_000 })
+    const state = stateOf("q")
+    if (state.status !== undefined) Object.assign(state.status, { readers: [reader({ end: undefined })], looks: [] })
+    const [unknown] = recentProgressOf(state, 1, atMs)
+    expect([unknown.lag?.[0].rows, unknown.catchUp]).toEqual([null, null])
+  })
+
   it("counts rows by output, and is plain JSON", () => {
     expect(last.sink).toEqual({ description: "terminal", numOutputRows: 7 })
     expect(last.sinks.map(({ name, role, numOutputRows }) => [name, role, numOutputRows])).toEqual([
@@ -120,23 +131,23 @@ describe("M1: progress of an epoch", () => {
   it("has no watermark before every partition has one, and none of rows without event time", () => {
     const silent = { operator: "source orders", partition: "1", lane: 1, position: undefined, rows: 0, watermarks: {} }
     const facts = epoch(1, { to: [...epoch(1).to, silent], eventTime: undefined })
-    expect(epochProgressOf(stateOf("q"), facts, new Map()).eventTime).toEqual({})
+    expect(epochProgressOf(stateOf("q"), facts).eventTime).toEqual({})
     const ended = epoch(1, { to: [{ ...silent, watermarks: { "withEventTime-1": Infinity } }], eventTime: undefined })
-    expect(epochProgressOf(stateOf("q"), ended, new Map()).eventTime).toEqual({})
+    expect(epochProgressOf(stateOf("q"), ended).eventTime).toEqual({})
   })
 
   it("keeps partitions with hostile names", () => {
     const to = [{ ...epoch(1).to[0], partition: "__proto__" }]
     const facts = epoch(1, { to, rowsInOf: { "source orders/__proto__": 3 } })
-    const [source] = epochProgressOf(stateOf("q"), facts, new Map()).sources
+    const [source] = epochProgressOf(stateOf("q"), facts).sources
     expect(Object.entries(source.endOffset)).toEqual([["__proto__", "50"]])
     expect(source.numInputRows).toBe(3)
   })
 
   it("shows at most as many epochs as asked for, the last ones", () => {
     const state = stateOf("q", { epochs: [epoch(1), epoch(2), epoch(3)] })
-    expect(recentProgressOf(state, 2).map(({ batchId }) => batchId)).toEqual([2, 3])
-    expect(recentProgressOf(stateOf("q", { epochs: [] }), 100)).toEqual([])
+    expect(recentProgressOf(state, 2, atMs).map(({ batchId }) => batchId)).toEqual([2, 3])
+    expect(recentProgressOf(stateOf("q", { epochs: [] }), 100, atMs)).toEqual([])
   })
 })
 
@@ -159,16 +170,15 @@ describe("lag: what is not known is absent", () => {
   it.each([
     ["ended", reader({ ended: true }), { rows: 0, ms: 0 }],
     ["at the end its source names", reader({ end: position("100") }), { rows: 0, ms: 0 }],
-    ["nothing waits", reader({ end: undefined, rowsBehind: 0 }), { rows: 0, ms: 0 }],
+    ["read beyond the end of the last look", reader({ position: position("2107") }), { rows: 0, ms: 0 }],
+    ["nothing waits, in other words", reader({ position: position("2100.0") }), { rows: 0, ms: 0 }],
+    ["where it stands is not known yet", reader({ position: undefined }), { rows: undefined, ms: 3_000 }],
+    ["positions that do not tell", reader({ end: position("unknown") }), { rows: undefined, ms: 3_000 }],
     ["behind by rows and time", reader(), { rows: 2_000, ms: 3_000 }],
     ["no append times", reader({ appendMs: undefined }), { rows: 2_000, ms: undefined }],
-    ["a source that cannot count", reader({ rowsBehind: undefined }), { rows: undefined, ms: 3_000 }],
+    ["a source that cannot count", reader({ rowsBetween: undefined }), { rows: undefined, ms: 3_000 }],
     ["append times from the future", reader({ appendMs: atMs + 9 }), { rows: 2_000, ms: 0 }],
-    [
-      "nothing known",
-      reader({ end: undefined, rowsBehind: undefined, appendMs: undefined }),
-      { rows: undefined, ms: undefined }
-    ]
+    ["nothing known", reader({ end: undefined, appendMs: undefined }), { rows: undefined, ms: undefined }]
   ])("%s", (_, facts, lag) => {
     expect(lagOf(facts, atMs)).toEqual(lag)
   })

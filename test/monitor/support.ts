@@ -4,6 +4,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { QueryHandle } from "../../src/actors/QueryHandle.ts"
 import { layOut } from "../../src/actors/Topology.ts"
+import type { LagLook } from "../../src/actors/CatchUp.ts"
 import { makeRegistry, QueryRegistry, type Registry } from "../../src/actors/Registry.ts"
 import type { ReaderStatus } from "../../src/actors/ReaderOptions.ts"
 import type { EpochFacts, QueryState } from "../../src/actors/QueryState.ts"
@@ -59,9 +60,16 @@ export const reader = (facts: Partial<ReaderStatus> = {}): ReaderStatus => ({
   ended: false,
   position: position("100"),
   end: position("2100"),
-  rowsBehind: 2_000,
+  rowsBetween: (from, to) => Number(to) - Number(from),
   appendMs: atMs - 3_000,
   ...facts
+})
+
+/** A look `s` seconds on, when `read` rows had been read and `behind` waited. */
+export const look = (s: number, read: number, behind: number | undefined): LagLook => ({
+  atMs: s * 1_000,
+  read,
+  behind
 })
 
 const ledgerAt = (n: number): Ledger => ({
@@ -118,6 +126,7 @@ export const stateOf = (name: string, facts: Partial<QueryState> = {}): QuerySta
     status: {
       failedRow: undefined,
       readers: [reader()],
+      looks: [look(0, 0, 4_000), look(10, 100, 4_000), look(20, 400, 3_800), look(30, 900, 3_400)],
       active: () => false,
       events: () => 0,
       sinks: [{ name: "output", role: "output", received: 14, written: 14, dead: 0 }],

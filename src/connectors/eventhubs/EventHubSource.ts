@@ -17,7 +17,7 @@ import { checkConnection, type ConnectionOptions, type EventHubConnection, resol
 import type { EventHubsClient } from "./EventHubsClient.ts"
 import { type ReadingAt, sourceError } from "./faults.ts"
 import { type Decode, type EventHubMeta, metaOf, openHubCursor } from "./hubCursor.ts"
-import { type Place, placeOf } from "./place.ts"
+import { eventsBetween, type Place, placeOf } from "./place.ts"
 import { sharedClient } from "./sharedClient.ts"
 import { startsOf, type StartOption } from "./StartPosition.ts"
 
@@ -154,6 +154,7 @@ const make = <A>(
     problems,
     ...badInput("EventHubs.source", options, problems),
     partitions: (known) => newPartitions(settings, known),
+    rowsBetween: eventsBetween,
     open: (partition, from) =>
       Effect.gen(function* () {
         const { client, at } = yield* settings.connect

@@ -67,6 +67,8 @@ export class ClientError extends Data.TaggedError("EventHubsClientError")<{
 
 /** Reads one partition. What waits in it stays there until it is taken. */
 export interface Receiver {
+  /** Until the service has let it in, or an event waits; fails when it is refused. Absent where only `ready` tells. */
+  readonly opened?: Effect.Effect<void, ClientError>
   /** Until an event waits. Fails once all were taken that came before the failure; the receiver is of no more use then. */
   readonly ready: Effect.Effect<void, ClientError>
   /** The events that wait, in order. */
@@ -103,6 +105,7 @@ export interface OutgoingEvent {
 /** One hub, connected. */
 export interface EventHubsClient {
   readonly partitionIds: Effect.Effect<ReadonlyArray<string>, ClientError>
+  /** As it is no earlier than asked. May wait for its turn: the service takes few such questions. */
   readonly info: (partition: string) => Effect.Effect<PartitionInfo, ClientError>
   readonly receive: (options: ReceiveOptions) => Effect.Effect<Receiver, ClientError, Scope.Scope>
   /**

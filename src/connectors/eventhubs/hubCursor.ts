@@ -15,8 +15,9 @@ import { SourceError } from "../../model/Errors.ts"
 import { Limits } from "../../model/Limits.ts"
 import { position, type Position } from "../../model/Position.ts"
 import type { Demand, PartitionCursor, SourceChunk } from "../../model/Source.ts"
-import type { ClientError, EventHubsClient, PartitionInfo, ReceivedEvent, Receiver } from "./EventHubsClient.ts"
-import { isBrief, type ReadingAt, sourceError } from "./faults.ts"
+import type { ClientError, PartitionInfo, ReceivedEvent, Receiver } from "./EventHubsClient.ts"
+import { isBrief, sourceError } from "./faults.ts"
+import { type PartitionToRead, warnOfOtherReaders } from "./otherReaders.ts"
 import { type Place, positionAfter } from "./place.ts"
 import type { StartPosition } from "./StartPosition.ts"
 
@@ -37,9 +38,7 @@ export interface EventHubMeta {
 export type Decode<A> = (events: ReadonlyArray<ReceivedEvent>, place: (i: number) => string) => DecodedMessages<A>
 
 /** How a partition is read. */
-export interface HubReading<A> extends ReadingAt {
-  readonly client: EventHubsClient
-  readonly partition: string
+export interface HubReading<A> extends PartitionToRead {
   readonly decode: Decode<A>
   readonly prefetchEvents: number
   readonly failOnDataLoss: boolean
@@ -262,6 +261,7 @@ export const openHubCursor = <A>(
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const info = yield* Effect.mapError(o.client.info(o.partition), (error) => sourceError(o, error, o.partition))
+    yield* warnOfOtherReaders(o)
     if (stored === undefined) return new HubCursor(o, scope, placeAt(o.start, info), undefined)
     if (stored.after > info.lastSequenceNumber) {
       const message = `${o.connector}, partition ${o.partition}: the checkpoint is behind event ${stored.after}, and the last one there is ${info.lastSequenceNumber}: the hub was made anew: start from the beginning with a new checkpoint`

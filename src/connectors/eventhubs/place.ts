@@ -14,6 +14,15 @@ export const positionAfter = ({ after, offset }: Place): Position =>
     offset === undefined || after < 0 ? `{"after":${after}}` : `{"after":${after},"offset":${JSON.stringify(offset)}}`
   )
 
+/**
+ * Events from one position to another: the difference of their sequence numbers. More than there are where a hub lacks
+ * some, having been compacted; undefined when one of them is no place.
+ */
+export const eventsBetween = (from: string, to: string): number | undefined => {
+  const [a, b] = [placeOf(from), placeOf(to)]
+  return a === undefined || b === undefined ? undefined : b.after - a.after
+}
+
 /** Reads what {@link positionAfter} wrote; undefined when it is something else. */
 export const placeOf = (stored: string): Place | undefined => {
   try {

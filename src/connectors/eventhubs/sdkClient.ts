@@ -1,6 +1,6 @@
 /** A hub by Azure's SDK, `@azure/event-hubs`. An edge: connects over the network, with timers of the SDK's own. */
+import { hostname } from "node:os"
 import { EventHubConsumerClient, EventHubProducerClient } from "@azure/event-hubs"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
@@ -12,19 +12,19 @@ import {
   type EventHubsClient,
   type OutgoingBatch,
   type OutgoingEvent,
+  type PartitionInfo,
   type ReceiveOptions
 } from "./EventHubsClient.ts"
+import { inTurn, QuestionTurns } from "./questions.ts"
 import type { Consumer, Producer, SdkBatch, SdkOutgoing } from "./sdk.ts"
 import { clientError } from "./sdkErrors.ts"
 import { subscribe } from "./subscription.ts"
 
+/** Who others are told has sent them away, or is in their way; the service takes 64 characters. */
+const readerName = `tidemark-${hostname().slice(0, 40)}-${process.pid}`
+
 /** Within one request; what comes after it is the supervisor's. */
 const retriesMax = 2
-
-/** The service allows 50 such questions a second to a namespace; a few are left to others. */
-const infoEveryMs = 25
-/** Bounds the wait when the clock was set back. */
-const turnsAheadMax = 200
 
 const environmentCredential: Effect.Effect<TokenCredential, ClientError> = Effect.map(
   Effect.tryPromise({
@@ -113,14 +113,6 @@ export const connectBySdk = (
         )
         return client
       })
-    let nextMs = 0
-    /** Waits for its turn to ask how a partition is. */
-    const turn = Effect.gen(function* () {
-      const nowMs = yield* Clock.currentTimeMillis
-      const atMs = Math.max(nowMs, Math.min(nextMs, nowMs + turnsAheadMax * infoEveryMs))
-      nextMs = atMs + infoEveryMs
-      if (atMs > nowMs) yield* Effect.sleep(atMs - nowMs)
-    })
     let producer: Producer | undefined
     const producing: Effect.Effect<Producer, ClientError> = Effect.suspend(() => {
       if (producer !== undefined) return Effect.succeed(producer)
@@ -138,23 +130,27 @@ export const connectBySdk = (
       const [consumer] = consumers
       return consumer === undefined ? producing : Effect.succeed(consumer.client)
     })
+    const turn = (yield* QuestionTurns)(connection.endpoint)
+    const ask = <A>(question: (client: Consumer | Producer) => Promise<A>): Effect.Effect<A, ClientError> =>
+      Effect.flatMap(asking, (client) => promised(() => question(client)))
+    const info = (partition: string): Effect.Effect<PartitionInfo, ClientError> =>
+      Effect.map(
+        ask((client) => client.getPartitionProperties(partition)),
+        (p) => ({
+          beginSequenceNumber: p.isEmpty ? p.lastEnqueuedSequenceNumber + 1 : p.beginningSequenceNumber,
+          lastSequenceNumber: p.lastEnqueuedSequenceNumber,
+          lastOffset: p.lastEnqueuedOffset
+        })
+      )
     return {
-      partitionIds: Effect.flatMap(asking, (client) => promised(() => client.getPartitionIds())),
-      info: (partition) =>
-        Effect.map(
-          Effect.andThen(
-            turn,
-            Effect.flatMap(asking, (client) => promised(() => client.getPartitionProperties(partition)))
-          ),
-          (p) => ({
-            beginSequenceNumber: p.isEmpty ? p.lastEnqueuedSequenceNumber + 1 : p.beginningSequenceNumber,
-            lastSequenceNumber: p.lastEnqueuedSequenceNumber,
-            lastOffset: p.lastEnqueuedOffset
-          })
-        ),
+      partitionIds: Effect.andThen(
+        turn,
+        ask((client) => client.getPartitionIds())
+      ),
+      info: inTurn(turn, info, scope),
       receive: (receiving: ReceiveOptions) =>
         Effect.flatMap(consumerOf(receiving.consumerGroup, receiving.partition), (consumer) =>
-          subscribe(consumer, receiving)
+          subscribe(consumer, receiving, readerName)
         ),
       send: (batch) => Effect.flatMap(producing, (client) => promised(() => sendAll(client, batch)))
     }

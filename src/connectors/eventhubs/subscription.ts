@@ -54,11 +54,16 @@ class Subscription implements Receiver {
   #failure: ClientError | undefined
   #release: () => void = () => undefined
   #wake: () => void = () => undefined
+  #opened = false
   #closed = false
 
-  /** The SDK has a batch: until it was taken. */
+  /** The SDK has a batch: until it was taken. An empty one says that the link is open. */
   deliver(events: ReadonlyArray<SdkEvent>): Promise<void> {
-    if (events.length === 0 || this.#closed) return Promise.resolve()
+    this.#opened = true
+    if (events.length === 0 || this.#closed) {
+      this.#wake()
+      return Promise.resolve()
+    }
     this.#events = events.map(eventOf)
     const taken = new Promise<void>((done) => {
       this.#release = done
@@ -81,7 +86,19 @@ class Subscription implements Receiver {
   readonly ready: Effect.Effect<void, ClientError> = Effect.suspend(() => {
     if (this.#events.length > 0) return Effect.void
     if (this.#failure !== undefined) return Effect.fail(this.#failure)
-    return Effect.andThen(this.#changed, this.ready)
+    return Effect.andThen(
+      this.#until(() => this.#events.length > 0),
+      this.ready
+    )
+  })
+
+  readonly opened: Effect.Effect<void, ClientError> = Effect.suspend(() => {
+    if (this.#opened) return Effect.void
+    if (this.#failure !== undefined) return Effect.fail(this.#failure)
+    return Effect.andThen(
+      this.#until(() => this.#opened),
+      this.opened
+    )
   })
 
   readonly waiting = (): ReadonlyArray<ReceivedEvent> => this.#events
@@ -91,19 +108,23 @@ class Subscription implements Receiver {
     if (this.#events.length === 0) this.#release()
   }
 
-  readonly #changed = Effect.callback<void>((resume) => {
-    const wake = (): void => resume(Effect.void)
-    this.#wake = wake
-    return Effect.sync(() => {
-      if (this.#wake === wake) this.#wake = () => undefined
+  /** Until something happened. It may have happened since the caller looked: others run between two steps of a fiber. */
+  readonly #until = (holds: () => boolean): Effect.Effect<void> =>
+    Effect.callback<void>((resume) => {
+      const wake = (): void => resume(Effect.void)
+      if (holds() || this.#failure !== undefined) return wake()
+      this.#wake = wake
+      return Effect.sync(() => {
+        if (this.#wake === wake) this.#wake = () => undefined
+      })
     })
-  })
 }
 
-/** Subscribes to a partition, until the scope closes. */
+/** Subscribes to a partition, until the scope closes. `name`: what the service calls this reader to others. */
 export const subscribe = (
   consumer: Consumer,
-  { partition, from, ownerLevel, prefetchEvents }: ReceiveOptions
+  { partition, from, ownerLevel, prefetchEvents }: ReceiveOptions,
+  name: string
 ): Effect.Effect<Receiver, ClientError, Scope.Scope> =>
   Effect.gen(function* () {
     const subscription = new Subscription()
@@ -132,7 +153,9 @@ export const subscribe = (
               prefetchCount: prefetchEvents,
               maxWaitTimeInSeconds: emptyAfterS,
               skipParsingBodyAsJson: true,
-              ...(ownerLevel === undefined ? {} : { ownerLevel })
+              ...(ownerLevel === undefined ? {} : { ownerLevel }),
+              // Not in the SDK's types. Without it, and in a release that does not take it, each reader's name is a new UUID.
+              ...({ ownerId: name } as object)
             }
           ),
         catch: clientError

@@ -11,7 +11,7 @@ import { flag, show, text } from "../../model/Options.ts"
 import type { PartitionId } from "../../model/Position.ts"
 import type { Source, SourceFeatures } from "../../model/Source.ts"
 import { type MemorySourceOptions, openLog, readOptions } from "./MemorySource.ts"
-import { type DeadItem, type MemoryMeta, PartitionLog } from "./PartitionLog.ts"
+import { type DeadItem, itemsBetween, type MemoryMeta, PartitionLog } from "./PartitionLog.ts"
 
 /** Options of {@link channel}: any of the source's features, and its first partitions. */
 export interface ChannelOptions extends Partial<SourceFeatures>, MemorySourceOptions {
@@ -142,6 +142,7 @@ export const channel = <A>(options: ChannelOptions = {}): Channel<A> => {
       Effect.map(features.dynamicPartitions ? waitFor(newcomers, () => unknown(known).length > 0) : Effect.void, () =>
         unknown(known)
       ),
+    rowsBetween: itemsBetween,
     open: (partition, from) => openLog(name, logs, partition, from, features.replayable, read)
   }
   return {

@@ -11,7 +11,14 @@ import { type OptionProblem, SourceError } from "../../model/Errors.ts"
 import { flag, has, integer, show, text } from "../../model/Options.ts"
 import type { PartitionId, Position } from "../../model/Position.ts"
 import type { PartitionCursor, Source } from "../../model/Source.ts"
-import { cursorOf, decodePosition, type MemoryMeta, PartitionLog, type ReadOptions } from "./PartitionLog.ts"
+import {
+  cursorOf,
+  decodePosition,
+  itemsBetween,
+  type MemoryMeta,
+  PartitionLog,
+  type ReadOptions
+} from "./PartitionLog.ts"
 
 /** Options of {@link source}. */
 export interface MemorySourceOptions {
@@ -112,6 +119,7 @@ export const source = <A>(
     features: { bounded: true, appendTime: false, endPosition: true, replayable: true, dynamicPartitions: false },
     problems,
     partitions: (known) => Effect.sync(() => [...logs.keys()].filter((p) => !known.has(p))),
+    rowsBetween: itemsBetween,
     open: (partition, from) => openLog(name, logs, partition, from, true, read)
   }
 }

@@ -79,6 +79,9 @@ export class PartitionLog<A> {
 export const decodePosition = (from: Position): Option.Option<number> =>
   /^(0|[1-9][0-9]{0,15})$/.test(from) ? Option.some(Number(from)) : Option.none()
 
+/** Items from one position to another. */
+export const itemsBetween = (from: Position, to: Position): number => Number(to) - Number(from)
+
 const cut = <A>(log: PartitionLog<A>, from: number, demand: Demand, read: ReadOptions): SourceChunk<A, MemoryMeta> => {
   const most = Math.max(1, Math.min(demand.rows, read.chunkRows))
   const to = Math.min(log.limit(from), from + most)

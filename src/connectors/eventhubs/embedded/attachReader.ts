@@ -18,13 +18,15 @@ const filterOf = ({ source }: RemoteAttach): string | undefined => {
   return filter === undefined || filter === null ? undefined : String(filter)
 }
 
+const namesOf = ({ options: { name } }: Reader): string => name
+
 /** Why a reader of this level may not come; undefined when it may. */
 const refusalOf = (peers: ReadonlyArray<Reader>, level: number | undefined): AmqpError | undefined => {
   const owner = peers.find(({ options }) => options.ownerLevel !== undefined)
   const current = owner?.options.ownerLevel
   if (level === undefined) {
     if (current !== undefined) return Refusal.exclusive(current)
-    return peers.length >= readersMax ? Refusal.tooManyReaders(readersMax) : undefined
+    return peers.length >= readersMax ? Refusal.tooManyReaders(readersMax, peers.map(namesOf)) : undefined
   }
   return owner !== undefined && current !== undefined && level < current
     ? Refusal.higherLevel(owner.options.name, current, level)

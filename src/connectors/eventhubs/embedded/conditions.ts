@@ -49,10 +49,10 @@ export const Refusal = {
       "amqp:link:stolen",
       `New receiver '${by}' with higher epoch of '${level}' is created hence current receiver '${name}' with epoch '${mine ?? 0}' is getting disconnected. If you are recreating the receiver, make sure a higher epoch is used.`
     ),
-  tooManyReaders: (max: number) =>
+  tooManyReaders: (max: number, names: ReadonlyArray<string>) =>
     error(
       "amqp:resource-limit-exceeded",
-      `Exceeded the maximum number of allowed receivers per partition in a consumer group which is ${max}.`
+      `Exceeded the maximum number of allowed receivers per partition in a consumer group which is ${max}. List of connected receivers - ${names.join(", ")}.`
     ),
   producerFenced: (epoch: number, current: number) =>
     error("amqp:link:stolen", `The producer epoch '${epoch}' is lower than the current one, '${current}'.`),

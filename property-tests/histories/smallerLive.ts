@@ -24,14 +24,31 @@ const fewerMoves =
       )
     )
 
-/** Two moves of a partition as one, that goes as far and takes as long: where a partition must not fall silent. */
+/** A pause that is not yet one in which a partition is idle, ms, and one that is. */
+const activeMs = 390
+const idleMs = 450
+
+const withMoves = (c: LiveCase, p: number, moves: LivePartition["moves"]): LiveCase =>
+  withPartitions(c, c.partitions.with(p, { ...c.partitions[p], moves }))
+
+/** Two moves of a partition as one that goes as far: where a partition must not fall silent meanwhile. */
 const mergedMoves: Pass<LiveCase> = (c) =>
-  c.partitions.flatMap((partition, p) =>
-    partition.moves.slice(1).map((second, i) => () => {
-      const first = partition.moves[i]
-      const merged = { ...second, by: first.by + second.by, afterMs: first.afterMs + second.afterMs }
-      return withPartitions(c, c.partitions.with(p, { ...partition, moves: partition.moves.toSpliced(i, 2, merged) }))
+  c.partitions.flatMap(({ moves }, p) =>
+    moves.slice(1).flatMap((second, i) => {
+      const { by, afterMs } = moves[i]
+      const pauses = new Set([afterMs + second.afterMs, Math.min(afterMs + second.afterMs, activeMs)])
+      return [...pauses].map(
+        (pause) => () => withMoves(c, p, moves.toSpliced(i, 2, { ...second, by: by + second.by, afterMs: pause }))
+      )
     })
+  )
+
+/** Pauses no longer than it takes to fall idle: the others have to go on for less long. */
+const shorterPauses: Pass<LiveCase> = (c) =>
+  c.partitions.flatMap(({ moves }, p) =>
+    moves.flatMap((move, i) =>
+      move.afterMs > idleMs ? [() => withMoves(c, p, moves.with(i, { ...move, afterMs: idleMs }))] : []
+    )
   )
 
 const plainerLive: Pass<LiveCase> = (c) => [
@@ -58,6 +75,7 @@ export const simplerLive: ReadonlyArray<Pass<LiveCase>> = [
   fewerMoves(4),
   fewerMoves(2),
   fewerMoves(1),
+  shorterPauses,
   mergedMoves,
   plainerLive,
   fewerFaultsReseeded

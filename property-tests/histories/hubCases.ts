@@ -58,6 +58,11 @@ const together: fc.Arbitrary<ReadonlyArray<HubFault>> = fc
         { kind: "away", partition, event: Math.max(0, event - more), ms, all: true }
       ],
       [
+        { kind: "trim", partition, event, back: 0 },
+        { kind: "refuse", of: "receive", fault: "busy", atCall: 1 + kept, calls: 2 + more },
+        { kind: "trim", partition, event: event + more, back: 0 }
+      ],
+      [
         { kind: "drop", partition, event, fault: "unavailable", all: false },
         { kind: "again", partition, event, back: more }
       ]

@@ -105,8 +105,10 @@ const asFault = (fault: HubFault): WorldFault => ({
 /** Faults after which a row may be read any time after it has come. */
 const isSlow = ({ kind }: HubFault): boolean => kind !== "jump" && kind !== "poison" && kind !== "again"
 
-/** Runs a case, and judges it. `struck`: what the hub did, each time. */
-export const runHub = (c: HubCase): Verdict & { readonly struck: ReadonlyArray<HubFault> } => {
+/** Runs a case, and judges it. `struck`: what the hub did to requests and links; `stops`: processes that retention stopped. */
+export const runHub = (
+  c: HubCase
+): Verdict & { readonly struck: ReadonlyArray<HubFault>; readonly stops: number } => {
   const partitions = eventsOf(c)
   const struck: Array<HubFault> = []
   const openings: Array<Opening> = []
@@ -172,5 +174,5 @@ export const runHub = (c: HubCase): Verdict & { readonly struck: ReadonlyArray<H
     // What is missing is told from what retention took, by the laws of hubs.
     { source, isDue: () => false, judge: laws, ...(isPunctual ? {} : { readWithinMs: Infinity }) }
   )
-  return { ...verdict, struck }
+  return { ...verdict, struck, stops: stopped.length }
 }

@@ -59,6 +59,8 @@ export class SimulatedHub {
   /** How often each fault has still to strike; those that lie in time are not counted. */
   readonly #left: Map<HubFault, number>
   readonly #readers = new Set<SimulatedReceiver>()
+  /** Of each partition, the first event that anybody asked for: none before it is given again. */
+  readonly #asked: Array<number>
   readonly #calls = { partitions: 0, info: 0, receive: 0 }
 
   constructor(
@@ -71,6 +73,7 @@ export class SimulatedHub {
     this.partitions = partitions
     this.struck = struck
     this.#faults = faults
+    this.#asked = partitions.map(() => Infinity)
     this.#left = new Map(faults.map((fault) => [fault, "calls" in fault && fault.kind !== "steal" ? fault.calls : 1]))
   }
 
@@ -116,6 +119,12 @@ export class SimulatedHub {
     this.#left.set(fault, (this.#left.get(fault) ?? 0) - 1)
     this.struck(fault)
     return fault
+  }
+
+  /** How many events before one are given once more, now. */
+  givesAgain(partition: number, event: number): number {
+    const most = event - Math.max(this.#asked[partition], this.held(partition).from)
+    return most <= 0 ? 0 : Math.min(most, this.strikes("again", partition, event)?.back ?? 0)
   }
 
   /** The outages of a partition, from when until when, ms after the start; those that an event that never comes begins are none. */
@@ -202,7 +211,7 @@ export class SimulatedHub {
     return {
       beginSequenceNumber: from < to ? events[from].sequenceNumber : lastSequenceNumber + 1,
       lastSequenceNumber,
-      lastOffset: to === 0 ? "" : offsetOf(lastSequenceNumber)
+      lastOffset: lastSequenceNumber < 0 ? "" : offsetOf(lastSequenceNumber)
     }
   }
 
@@ -227,6 +236,7 @@ export class SimulatedHub {
       const first = this.#indexOf(partition, from)
       if (first === undefined)
         return Effect.fail(failure("refused", `partition ${name} has no ${JSON.stringify(from)}`))
+      this.#asked[partition] = Math.min(this.#asked[partition], first)
       const receiver = new SimulatedReceiver(this, partition, first, ownerLevel, prefetchEvents, hasRead)
       this.#readers.add(receiver)
       return Effect.succeed(receiver)
@@ -255,7 +265,8 @@ export class SimulatedHub {
     const behind = after.inclusive === true ? 0 : 1
     if ("sequenceNumber" in from) return first((e) => e.sequenceNumber >= from.sequenceNumber + behind)
     if ("enqueuedTime" in from) return first((e) => Math.floor(simulatedStartMs + e.atMs) > Number(from.enqueuedTime))
-    const at = events.findIndex((e) => offsetOf(e.sequenceNumber) === from.offset)
-    return at < 0 ? undefined : Math.max(held.from, at + behind)
+    const named = /:x(\d+)$/.exec(from.offset)
+    if (named === null || offsetOf(Number(named[1])) !== from.offset) return undefined
+    return first((e) => e.sequenceNumber >= Number(named[1]) + behind)
   }
 }

@@ -88,8 +88,7 @@ export class SimulatedReceiver implements Receiver {
 
   /** What came before an event, once more. */
   #giveAgain(event: number): void {
-    const again = this.#hub.strikes("again", this.partition, event)
-    for (let back = Math.min(event, again?.back ?? 0); back > 0; back--)
+    for (let back = this.#hub.givesAgain(this.partition, event); back > 0; back--)
       this.#waiting = [...this.#waiting, this.#hub.event(this.partition, event - back)]
   }
 

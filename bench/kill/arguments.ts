@@ -3,6 +3,17 @@ import { availableParallelism } from "node:os"
 import { parseArgs } from "node:util"
 import type { WorldOptions } from "./world.ts"
 
+/** Takes `--name word`, one of `words`, of which the first is the default, out of the command line. Wrong ones end the process with 2. */
+export const word = <W extends string>(name: string, words: readonly [W, ...ReadonlyArray<W>]): W => {
+  const at = process.argv.indexOf(`--${name}`)
+  if (at < 0) return words[0]
+  const [, given] = process.argv.splice(at, 2)
+  const found = words.find((one) => one === given)
+  if (found !== undefined) return found
+  console.error(`--${name} ${String(given)}: there are ${words.join(", ")}`)
+  return process.exit(2)
+}
+
 /** Reads them; `defaults` says which there are. Wrong ones end the process with 2. */
 export const numbers = <N extends string>(defaults: { readonly [name in N]: number }): {
   readonly [name in N]: number

@@ -5,31 +5,28 @@
  * It has what can go wrong: windows, slices, sessions, windows of windows, dedupe, late outputs, dead letters, and files
  * as JSON lines and as CSV, exactly once each. Reads its settings from the environment; see `settings.ts`.
  */
-import { EventStream, Files, Json, Late, Query, type Source, Trigger, Window } from "tidemark"
+import { EventStream, Files, Json, Late, Query, type Source, type SourceError, Trigger, Window } from "tidemark"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { answers } from "../../examples/flights/answers.ts"
 import { type Flight, lanes } from "./flights.ts"
-import { chunkRows, jobSettings } from "./settings.ts"
+import { chunkRows, isHub, jobSettings } from "./settings.ts"
 
 const { input, paceMs, parallelism, restarts } = jobSettings(process.env)
 
-const flights = Files.source({
-  name: "flights",
-  path: input,
-  lanes,
-  format: Json.lines(
-    Schema.Struct({
-      id: Schema.String,
-      date: Schema.Number,
-      delay: Schema.Number,
-      distance: Schema.Number,
-      origin: Schema.String,
-      destination: Schema.String
-    })
-  )
+const flight = Schema.Struct({
+  id: Schema.String,
+  date: Schema.Number,
+  delay: Schema.Number,
+  distance: Schema.Number,
+  origin: Schema.String,
+  destination: Schema.String
 })
+
+const flights: Source<Flight, unknown, SourceError> = isHub(input)
+  ? (await import("./hubFlights.ts")).hubFlights(input, flight)
+  : Files.source({ name: "flights", path: input, lanes, format: Json.lines(flight) })
 
 /** The same rows, a few at a time. */
 const slowly = <A, M, E, R>(source: Source<A, M, E, R>): Source<A, M, E, R> => ({

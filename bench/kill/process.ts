@@ -43,12 +43,15 @@ export interface StartOptions extends JobSettings {
 
 const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
-const flags = ["--conditions=tidemark-source", "--min-semi-space-size=16"]
+/** How Node runs the sources. */
+export const flags = ["--conditions=tidemark-source", "--min-semi-space-size=16"]
 
 /** The job's file. */
 export const jobFile = pathOf("job.ts")
+/** The program `tidemark`. */
+export const mainFile = pathOf("../../src/cli/main.ts")
 /** `tidemark run` on the job. */
-export const commandLine = [pathOf("../../src/cli/main.ts"), "run", jobFile, "--json"]
+export const commandLine = [mainFile, "run", jobFile, "--json"]
 /** The job inside an application. */
 export const embedded = [pathOf("embedded.ts")]
 
@@ -57,11 +60,19 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL")
 })
 
+/** A process that is gone when the check is. */
+export const ours = <P extends ChildProcess>(child: P): P => {
+  running.add(child)
+  child.on("close", () => running.delete(child))
+  return child
+}
+
 /** Starts a process of the job. */
 export const start = (options: StartOptions): Running => {
   const began = performance.now()
   const program = options.program ?? commandLine
-  const child = spawn(process.execPath, [...flags, ...program, ...(options.more ?? [])], {
+  const child = ours(
+    spawn(process.execPath, [...flags, ...program, ...(options.more ?? [])], {
     cwd: options.folder,
     stdio: ["ignore", "pipe", "pipe"],
     env: {
@@ -72,7 +83,7 @@ export const start = (options: StartOptions): Running => {
       ...options.env
     }
   })
-  running.add(child)
+  )
   let stdout = ""
   let stderr = ""
   let over = false
@@ -87,7 +98,6 @@ export const start = (options: StartOptions): Running => {
   const ended = new Promise<Ended>((done, fail) => {
     child.on("error", fail)
     child.on("close", (code, signal) => {
-      running.delete(child)
       over = true
       for (const listener of listeners) listener()
       done({ code, signal, stdout, stderr, tookMs: performance.now() - began })

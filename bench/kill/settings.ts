@@ -3,9 +3,15 @@
 /** Rows of a lane that are read at a time, after a pause. */
 export const chunkRows = 16
 
+/** The hub that flights are read from, where the input is one. */
+export const hubName = "flights"
+
+/** Whether an input is a hub, rather than files. */
+export const isHub = (input: string): boolean => input.startsWith("Endpoint=")
+
 /** Its settings. */
 export interface JobSettings {
-  /** The files to read. */
+  /** The files to read, or the connection string of a service with a hub. */
   readonly input: string
   /** Pause before each few rows of a lane. */
   readonly paceMs: number

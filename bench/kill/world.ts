@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { lanes, writeFlights } from "./flights.ts"
 import { type Expected, undisturbed } from "./history.ts"
+import { startHub } from "./hub.ts"
 import { total } from "./parts.ts"
 import { chunkRows, type JobSettings } from "./settings.ts"
 
@@ -15,6 +16,8 @@ export interface WorldOptions {
   /** Pause before each 16 rows of a lane. */
   readonly paceMs: number
   readonly say: (line: string) => void
+  /** Where the job reads them; default files. */
+  readonly input?: "files" | "eventhubs"
 }
 
 /** It stays until it is removed. */
@@ -26,6 +29,8 @@ export interface World extends WorldOptions {
   readonly lasting: (ms: number) => JobSettings
   /** A folder for a history. */
   readonly folder: (name: string) => string
+  /** Ends what serves the input. */
+  readonly stop: () => void
   readonly remove: () => void
 }
 
@@ -37,7 +42,8 @@ export const makeWorld = async (options: WorldOptions): Promise<World> => {
   const root = mkdtempSync(join(baseFolder, "tidemark-kill-"))
   const folder = (name: string): string => join(root, name)
   writeFlights(folder("in"), options.flights, options.seed)
-  const settings = { input: join(folder("in"), "*.jsonl"), paceMs: options.paceMs, parallelism: 1 }
+  const hub = options.input === "eventhubs" ? await startHub(folder("in")) : undefined
+  const settings = { input: hub?.connection ?? join(folder("in"), "*.jsonl"), paceMs: options.paceMs, parallelism: 1 }
   const expected = await undisturbed({ ...settings, folder: folder("undisturbed") })
   const { rows, seen, passed, tookMs } = expected
   options.say(
@@ -50,7 +56,11 @@ export const makeWorld = async (options: WorldOptions): Promise<World> => {
     expected,
     lasting: (ms) => ({ ...settings, paceMs: Math.ceil((ms * chunkRows * lanes) / rows) }),
     folder,
-    remove: () => rmSync(root, { recursive: true, force: true })
+    stop: () => hub?.stop(),
+    remove: () => {
+      hub?.stop()
+      rmSync(root, { recursive: true, force: true })
+    }
   }
 }
 
@@ -62,6 +72,9 @@ export const inWorld = async <R extends { readonly ok: boolean }>(
   const world = await makeWorld(options)
   const result = await check(world)
   if (result.ok) world.remove()
-  else options.say(`kept: ${world.root}`)
+  else {
+    world.stop()
+    options.say(`kept: ${world.root}`)
+  }
   return result
 }

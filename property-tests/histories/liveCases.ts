@@ -57,7 +57,7 @@ const slower = (p: LivePartition): LivePartition => ({
  * The same cases, a third of them with partitions that are all there from the start, and mostly slow: while one goes on,
  * others fall idle and come back.
  */
-const oftenSlow: fc.Arbitrary<LiveCase> = live.chain((c) =>
+export const oftenSlow: fc.Arbitrary<LiveCase> = live.chain((c) =>
   fc
     .record({ isSlow: fc.nat(2), picks: fc.array(fc.nat(3), { minLength: 4, maxLength: 4 }) })
     .map(({ isSlow, picks }): LiveCase => {

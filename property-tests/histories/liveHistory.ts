@@ -7,8 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import { EventStream, Late, Memory, Query, Trigger, Window } from "tidemark"
+import type { Source } from "../../src/model/Source.ts"
 import type { FaultKind } from "../../src/testing/Fault.ts"
-import { runHistory } from "../../src/testing/History.ts"
+import { type HistoryResult, runHistory } from "../../src/testing/History.ts"
 import { simulatedSource } from "../../src/testing/SimulatedLog.ts"
 import { simulatedStartMs } from "../../src/testing/Simulator.ts"
 import type { Life, Store, World } from "../../src/testing/World.ts"
@@ -48,7 +49,8 @@ const idleAfterMs = 400
 /** The last row of each partition: it closes every window before it. */
 const lastAt = 1_000_000
 
-const rowsOf = (c: LiveCase): ReadonlyArray<ReadonlyArray<LiveRow>> =>
+/** The rows of each partition. */
+export const rowsOf = (c: LiveCase): ReadonlyArray<ReadonlyArray<LiveRow>> =>
   c.partitions.map(({ moves }, p) => {
     let at = 0
     const rows = moves.map(({ by, key }, i): LiveRow => {
@@ -58,7 +60,8 @@ const rowsOf = (c: LiveCase): ReadonlyArray<ReadonlyArray<LiveRow>> =>
     return [...rows, { id: p * 1000 + 999, at: lastAt, key: "end" }]
   })
 
-const arrivals = (c: LiveCase, p: number): ((row: number) => number) => {
+/** When each row of a partition comes, ms after the start. */
+export const arrivals = (c: LiveCase, p: number): ((row: number) => number) => {
   let at = c.partitions[p].appearsMs
   const moments = c.partitions[p].moves.map(({ afterMs }, row) => {
     for (const fault of c.faults)
@@ -75,7 +78,11 @@ const arrivals = (c: LiveCase, p: number): ((row: number) => number) => {
 const holdsUp: ReadonlyArray<FaultKind> = ["freeze", "sink slow"]
 
 /** Ids of the rows that may be late: those of windows that the watermark of their own partition may have passed (T4, T7). */
-const mayBeLate = (c: LiveCase, rows: ReadonlyArray<ReadonlyArray<LiveRow>>): ReadonlySet<number> => {
+const mayBeLate = (
+  c: LiveCase,
+  rows: ReadonlyArray<ReadonlyArray<LiveRow>>,
+  readWithinMs: number | undefined
+): ReadonlySet<number> => {
   const isKnown = c.whenQuiet === "hold" && !c.faults.some(({ kind }) => holdsUp.includes(kind))
   const limits = highestBefore(
     rows.map((of, p) => {
@@ -86,7 +93,8 @@ const mayBeLate = (c: LiveCase, rows: ReadonlyArray<ReadonlyArray<LiveRow>>): Re
         isFirst: c.partitions[p].appearsMs === 0
       }
     }),
-    idleAfterMs
+    idleAfterMs,
+    readWithinMs
   )
   const ids = rows.flatMap((of, p) => {
     if (!isKnown || c.partitions[p].appearsMs > 0) return of.map(({ id }) => id)
@@ -102,17 +110,26 @@ interface Result {
   readonly ids: ReadonlyArray<number>
 }
 
-/** Runs a case, and judges it. */
-export const runLive = (c: LiveCase): Verdict => {
+/** Where the rows come from. */
+export interface LiveInput {
+  /** The source in a process; `exhausted` is called when all there will ever be has been read. */
+  readonly source: (world: World, exhausted: () => void) => Source<LiveRow, unknown, unknown>
+  /** Whether a row has to come out, but for the last of its partition; asked in the end. Default: all have. */
+  readonly isDue?: (id: number) => boolean
+  /** What else is wrong, given how often each row came out. */
+  readonly judge?: (world: World, times: (id: number) => number, result: HistoryResult) => ReadonlyArray<string>
+  /** A row that has come is read by then, ms; Infinity: nobody knows when. */
+  readonly readWithinMs?: number
+}
+
+/** A log that is simulated. */
+const logOf = (c: LiveCase): LiveInput => {
   const rows = rowsOf(c)
-  const results = Memory.sink<Result>()
-  const lateRows = Memory.sink<LiveRow>()
-  const faulty = faultySinks(c)
-  const logFaults = logFaultsOf(c.faults, c.partitions.length, (p) => `p${p}`)
-  const subject = (world: World, life: Life, exhausted: () => void) =>
-    Effect.suspend(() => {
+  const faults = logFaultsOf(c.faults, rows.length, (p) => `p${p}`)
+  return {
+    source: (world, exhausted) => {
       const read = new Set<string>()
-      const source = simulatedSource<LiveRow>(world.simulator, simulatedStartMs, {
+      return simulatedSource<LiveRow>(world.simulator, simulatedStartMs, {
         name: "live",
         partitions: rows.map((of, p) => ({
           name: `p${p}`,
@@ -122,7 +139,7 @@ export const runLive = (c: LiveCase): Verdict => {
           stalledAt: c.faults.flatMap((f) => (f.kind === "stall" && f.partition % rows.length === p ? [f.row] : []))
         })),
         features: { bounded: false, endPosition: c.endPosition, dynamicPartitions: true },
-        faults: logFaults,
+        faults,
         onStruck: world.struck,
         onBegun: () => read.clear(),
         onExhausted: (partition) => {
@@ -130,7 +147,21 @@ export const runLive = (c: LiveCase): Verdict => {
           if (read.size === rows.length) exhausted()
         }
       })
-      const pipeline = EventStream.from(source).pipe(
+    }
+  }
+}
+
+/** Runs a case, and judges it. */
+export const runLive = (c: LiveCase, input: LiveInput = logOf(c)): Verdict => {
+  const rows = rowsOf(c)
+  const results = Memory.sink<Result>()
+  const lateRows = Memory.sink<LiveRow>()
+  const faulty = faultySinks(c)
+  let world: World | undefined
+  const subject = (w: World, life: Life, exhausted: () => void) =>
+    Effect.suspend(() => {
+      world = w
+      const pipeline = EventStream.from(input.source(w, exhausted)).pipe(
         EventStream.withEventTime("at", {
           outOfOrderness: c.boundMs,
           idleAfter: idleAfterMs,
@@ -138,7 +169,7 @@ export const runLive = (c: LiveCase): Verdict => {
           alignment: "1000 days"
         }),
         EventStream.keyBy("key"),
-        EventStream.window(Window.tumbling(c.sizeMs), { late: Late.to(faulty(world, lateRows)) }),
+        EventStream.window(Window.tumbling(c.sizeMs), { late: Late.to(faulty(w, lateRows)) }),
         EventStream.aggregate(({ reduce }) => ({
           ids: reduce({
             state: Schema.Array(Schema.Number),
@@ -146,7 +177,7 @@ export const runLive = (c: LiveCase): Verdict => {
             add: (ids: ReadonlyArray<number>, row: LiveRow) => [...ids, row.id]
           })
         })),
-        EventStream.to(faulty(world, results))
+        EventStream.to(faulty(w, results))
       )
       return Query.start(pipeline, {
         name: "live",
@@ -169,19 +200,21 @@ export const runLive = (c: LiveCase): Verdict => {
   for (const { ids } of closed) for (const id of ids) note(id)
   const late = Effect.runSync(lateRows.rows)
   for (const { id } of late) note(id)
-  const excused = mayBeLate(c, rows)
+  const excused = mayBeLate(c, rows, input.readWithinMs)
   for (const { id, at } of late)
     if (!excused.has(id)) problems.push(`row ${id} at ${at} is late, and its partition cannot have stood that far`)
   let lost = 0
   let duplicated = 0
+  const { isDue = () => true } = input
   for (const row of rows.flat()) {
     const times = seen.get(row.id) ?? 0
-    if (times > 1) duplicated++
     // The window of the last rows may be open still: nothing has come after it.
-    if (times === 0 && row.at !== lastAt) lost++
-    if (times > 1 || (times === 0 && row.at !== lastAt))
-      problems.push(`row ${row.id} at ${row.at} is in ${times} windows or late outputs`)
+    const isLost = times === 0 && row.at !== lastAt && isDue(row.id)
+    if (times > 1) duplicated++
+    if (isLost) lost++
+    if (times > 1 || isLost) problems.push(`row ${row.id} at ${row.at} is in ${times} windows or late outputs`)
   }
+  problems.push(...(input.judge?.(world as World, (id) => seen.get(id) ?? 0, history) ?? []))
   for (const { key, window_end: end } of closed)
     if (closed.filter((r) => r.key === key && r.window_end === end).length > 1)
       problems.push(`the window of ${key} that ends at ${end} closed twice`)

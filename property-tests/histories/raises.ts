@@ -12,12 +12,16 @@ export interface Seen {
 }
 
 /** A row that has come is read by then where nothing holds its process up, ms. */
-const readWithinMs = 100
+const usuallyReadWithinMs = 100
 
-/** Of each row of each partition, the highest watermark that its partition may have had before it. */
+/**
+ * Of each row of each partition, the highest watermark that its partition may have had before it. Where a row may be read
+ * any time after it has come, none was surely not idle.
+ */
 export const highestBefore = (
   partitions: ReadonlyArray<Seen>,
-  idleAfterMs: number
+  idleAfterMs: number,
+  readWithinMs = usuallyReadWithinMs
 ): ReadonlyArray<ReadonlyArray<number>> => {
   const raised = partitions.map(() => -Infinity)
   const limits = partitions.map((): Array<number> => [])
@@ -27,7 +31,7 @@ export const highestBefore = (
   const isActive = ({ arrived, isFirst }: Seen, now: number): boolean =>
     isFirst && arrived.some((at) => at + readWithinMs <= now && now < at + idleAfterMs)
   const moments = partitions.flatMap(({ arrived }) =>
-    arrived.flatMap((at) => [at, at + readWithinMs, at + idleAfterMs])
+    arrived.flatMap((at) => [at, ...(readWithinMs === Infinity ? [] : [at + readWithinMs]), at + idleAfterMs])
   )
   for (const now of [...new Set(moments)].toSorted((a, b) => a - b)) {
     const come = partitions.map(({ arrived }) => arrived.filter((at) => at <= now).length)

@@ -3,6 +3,8 @@ import type * as fc from "fast-check"
 import { runBank } from "./bankHistory.ts"
 import { jobCase } from "./cases.ts"
 import { runCopies } from "./copiesHistory.ts"
+import { hubCase } from "./hubCases.ts"
+import { runHub } from "./hubHistory.ts"
 import { runCase, type Verdict } from "./jobHistory.ts"
 import { copiesCase, processCase } from "./keyedCases.ts"
 import { bankCase, liveCase, splitCase } from "./liveCases.ts"
@@ -23,7 +25,7 @@ const suite = <C>(s: Suite<C>): Suite<unknown> => s as unknown as Suite<unknown>
 /** All of them; their shares add up to a hundred. */
 export const suites = {
   /** Random queries on bounded input: results are exactly the oracle's. */
-  job: suite({ arbitrary: jobCase, run: runCase, faultsOf: (c) => c.faults.length, share: 67 }),
+  job: suite({ arbitrary: jobCase, run: runCase, faultsOf: (c) => c.faults.length, share: 61 }),
   /** Two processes on one checkpoint, one of which was frozen, or is a rival. */
   split: suite({ arbitrary: splitCase, run: runCase, faultsOf: (c) => c.faults.length, share: 10 }),
   /** A live source: partitions that appear and fall idle, input that never ends. */
@@ -33,7 +35,9 @@ export const suites = {
   /** Keyed functions with state and timers, fed by one partition. */
   process: suite({ arbitrary: processCase, run: runProcess, faultsOf: (c) => c.faults.length, share: 4 }),
   /** Copies told by their id, within a horizon. */
-  copies: suite({ arbitrary: copiesCase, run: runCopies, faultsOf: (c) => c.faults.length, share: 4 })
+  copies: suite({ arbitrary: copiesCase, run: runCopies, faultsOf: (c) => c.faults.length, share: 4 }),
+  /** A live source that is an event hub: the source as it ships, over a simulated hub. */
+  hub: suite({ arbitrary: hubCase, run: runHub, faultsOf: (c) => c.faults.length + c.hub.length, share: 6 })
 } as const satisfies { readonly [name: string]: Suite<unknown> }
 
 /** The first word of a token. */

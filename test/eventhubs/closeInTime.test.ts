@@ -14,3 +14,23 @@ it("what never closes is left after two seconds, also by a finalizer", () =>
     yield* Fiber.join(closing)
     yield* closeInTime(() => Promise.reject(new Error("it broke")))
   }).pipe(Effect.provide(TestClock.layer()), Effect.runPromise))
+
+it("a finalizer closes also where its fiber is interrupted, as that of a reader is when its query ends", () =>
+  Effect.gen(function* () {
+    let closed = false
+    const close = async (): Promise<void> => {
+      await Promise.resolve()
+      closed = true
+    }
+    const reading = yield* Effect.forkChild(
+      Effect.scoped(
+        Effect.andThen(
+          Effect.acquireRelease(Effect.void, () => closeInTime(close)),
+          Effect.never
+        )
+      )
+    )
+    yield* Effect.yieldNow
+    yield* Fiber.interrupt(reading)
+    expect(closed).toBe(true)
+  }).pipe(Effect.runPromise))

@@ -205,6 +205,24 @@ describe("an event hub as a source", () => {
       })
     ))
 
+  it("retention that goes on before the first event is read takes nothing from what is told", () =>
+    inScope(
+      Effect.gen(function* () {
+        const { service, source } = yield* opened(1, { failOnDataLoss: false }, 20)
+        const { next } = yield* Effect.scoped(
+          Effect.flatMap(source.open("0", Option.none()), (cursor) => cursor.pull(demand(5)))
+        )
+        yield* service.faults.trim("hub", "0", 12)
+        const cursor = yield* source.open("0", Option.some(next))
+        yield* service.faults.trim("hub", "0", 16)
+        const rest = yield* readAll(features, cursor, 5)
+        expect(rest.rows).toEqual(rows(16, 20))
+        expect(rest.dead.map(({ detail }) => detail)).toEqual([
+          "the 11 events 5 to 15 are gone: retention took them before they were read"
+        ])
+      })
+    ))
+
   it("a hub that was made anew is not taken for the one of the checkpoint", () =>
     inScope(
       Effect.gen(function* () {

@@ -127,7 +127,8 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
 
   #lost(gap: Gap): Effect.Effect<void, SourceError> {
     if (this.#o.failOnDataLoss) return Effect.fail(dataLoss(this.#o, gap))
-    this.#gap = gap
+    // One that was found when the partition was opened may not have been told yet: this one begins where it ends.
+    this.#gap = { from: this.#gap?.from ?? gap.from, to: gap.to }
     return Effect.void
   }
 

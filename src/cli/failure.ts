@@ -84,3 +84,7 @@ export const describeCause = (cause: Cause.Cause<unknown>, where: string): strin
 
 /** The same with stacks. */
 export const describeFully = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause)
+
+/** Any failure as one that the program ends with. */
+export const asCliFailure = (error: unknown): CliFailure =>
+  error instanceof CliFailure ? error : failed(describeError(error))

@@ -42,7 +42,7 @@ export const describeError = (error: unknown): string => {
   for (let depth = 0; depth < nestingMax && below instanceof Error; depth++) {
     // Errors of the system are said by their code.
     const code = stringAt(below, "code")
-    const isSaid = said.includes(below.message) || (code !== "" && said.includes(code))
+    const isSaid = said.includes(below.message.replace(/[.:]$/, "")) || (code !== "" && said.includes(code))
     if (!isSaid) said = `${said.replace(/[.:]$/, "")}: ${below.message}`
     below = below.cause
   }

@@ -32,6 +32,7 @@ export class LineSplitter {
   #number = 1
   #pieces: Array<Uint8Array> = []
   #bytes = 0
+  #endsInCr = false
 
   /** @param keepMax bytes of the longest line whose body is kept */
   constructor(keepMax: number) {
@@ -65,17 +66,18 @@ export class LineSplitter {
 
   #keep(piece: Uint8Array): void {
     this.#bytes += piece.length
+    this.#endsInCr = piece.at(-1) === CR || (piece.length === 0 && this.#endsInCr)
     // One byte more, for the CR that is taken off.
     if (this.#bytes > this.#keepMax + 1) this.#pieces = []
     else this.#pieces.push(piece)
   }
 
-  #line(ended: boolean): Line {
-    const whole = this.#bytes > this.#keepMax + 1 ? undefined : joined(this.#pieces, this.#bytes)
-    const body = ended && whole?.at(-1) === CR ? whole.subarray(0, -1) : whole
-    const line = { number: this.#number++, bytes: body?.length ?? this.#bytes, body }
+  #line(isEnded: boolean): Line {
+    const bytes = this.#bytes - (isEnded && this.#endsInCr ? 1 : 0)
+    const body = bytes > this.#keepMax ? undefined : joined(this.#pieces, this.#bytes).subarray(0, bytes)
     this.#pieces = []
     this.#bytes = 0
-    return line
+    this.#endsInCr = false
+    return { number: this.#number++, bytes, body }
   }
 }

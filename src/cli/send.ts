@@ -103,10 +103,9 @@ const sendGroup = (s: Sending, { partitionKey, lines }: Group): Effect.Effect<vo
   return Effect.matchEffect(sendPatiently(s.client, { partition: s.o.partition, partitionKey, events }), {
     onFailure: (error) => {
       const [first, last] = [lines[0].number, lines[lines.length - 1].number]
-      const which = first === last ? `line ${count(first)}` : `lines from ${count(first)} to ${count(last)}`
-      return Effect.fail(
-        failed(`${describeError(sinkError(s.name, error))}. ${which}: not known to be sent; before, ${tallyOf(s)}`)
-      )
+      const which = first === last ? `line ${count(first)} is` : `lines from ${count(first)} to ${count(last)} are`
+      const why = describeError(sinkError(s.name, error))
+      return Effect.fail(failed(`${why}; ${which} not known to be sent; before, ${tallyOf(s)}`))
     },
     onSuccess: (tooLarge) =>
       Effect.sync(() => {

@@ -56,7 +56,7 @@ describe("lines of bytes", () => {
       [3, 5, undefined],
       [4, 5, undefined],
       [5, 4, "1234"],
-      [6, 6, undefined],
+      [6, 5, undefined],
       [7, 1, "k"]
     ])
   })

@@ -49,6 +49,8 @@ const utf8 = new TextEncoder()
 /** Texts that neither grow with the sequence numbers nor can be calculated with. */
 const offsetOf = (sequenceNumber: number): string => `${(sequenceNumber * 7919) % 10_007}:x${sequenceNumber}`
 
+const unsent = failure("refused", "nothing is sent to this hub")
+
 /** The hub. */
 export class SimulatedHub {
   readonly simulator: Simulator
@@ -156,7 +158,8 @@ export class SimulatedHub {
               Effect.flatMap(this.#ask("receive", options.partition), (p) => this.#receive(options, p, hasRead)),
               (receiver) => Effect.sync(() => this.#readers.delete(receiver))
             ),
-          send: () => Effect.fail(failure("refused", "nothing is sent to this hub"))
+          requestBytesMax: Effect.fail(unsent),
+          send: () => Effect.fail(unsent)
         }
       })
   }
@@ -211,7 +214,8 @@ export class SimulatedHub {
     return {
       beginSequenceNumber: from < to ? events[from].sequenceNumber : lastSequenceNumber + 1,
       lastSequenceNumber,
-      lastOffset: lastSequenceNumber < 0 ? "" : offsetOf(lastSequenceNumber)
+      lastOffset: lastSequenceNumber < 0 ? "" : offsetOf(lastSequenceNumber),
+      lastEnqueuedMs: to === 0 ? 0 : Math.floor(simulatedStartMs + events[to - 1].atMs)
     }
   }
 

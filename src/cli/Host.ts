@@ -23,6 +23,8 @@ export interface HostShape {
   readonly screen: Screen
   /** Writes one line of results to stdout. */
   readonly result: (line: string) => void
+  /** Until stdout takes more without keeping it in memory. */
+  readonly drained: () => Promise<void>
   /**
    * Calls back before and after everything that anyone else writes to the terminal of the screen; `whole` says that it
    * ended its line.

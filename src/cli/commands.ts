@@ -2,7 +2,6 @@
  * The commands of the program and their options. What they do is in modules of their own, loaded when they are run, so
  * that `--help` is quick.
  */
-import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
@@ -11,6 +10,8 @@ import { type Address, parseAddress } from "../monitor/Address.ts"
 import { Limits } from "../model/Limits.ts"
 import { durationFlag } from "./durationFlag.ts"
 import { accept, checkpoint, indented, jobFile, json, verbose, wholeNumber } from "./flags.ts"
+import { generateCommand } from "./generateCommand.ts"
+import { sendCommand, tailCommand } from "./hubCommands.ts"
 import { offlineCommands } from "./offlineCommands.ts"
 import { queriesCommand } from "./queriesCommand.ts"
 import { serveCommand } from "./serveCommand.ts"
@@ -131,85 +132,18 @@ const run = Command.make(
   ])
 )
 
-const share = (name: string, description: string) =>
-  Flag.String(name).pipe(Flag.withMetavar("SHARE"), Flag.withDescription(description), Flag.withDefault("0"))
-
-const generate = Command.make(
-  "generate",
-  {
-    what: Argument.Literals("WHAT", ["transactions", "iot"]).pipe(
-      Argument.withDescription("card transactions, or measurements of IoT devices")
-    ),
-    to: Flag.Literals("to", ["file"]).pipe(
-      Flag.withDescription("files of JSON lines"),
-      Flag.withDefault("file" as const)
-    ),
-    out: Flag.String("out").pipe(Flag.withMetavar("DIR"), Flag.withDescription("the folder for the files")),
-    count: wholeNumber("count", 0).pipe(
-      Flag.withDescription("events in all, written at once; without it they come at their rate until Ctrl-C"),
-      Flag.optional
-    ),
-    rate: Flag.Finite("rate").pipe(
-      Flag.withDescription("events a second, on the clock of the events; default 1000"),
-      Flag.withDefault(1000)
-    ),
-    partitions: wholeNumber("partitions", 1).pipe(
-      Flag.withDescription("files side by side; default 4"),
-      Flag.withDefault(4)
-    ),
-    duplicates: share("duplicates", "share of events that repeat an earlier one: 0.001 or 0.1%"),
-    late: share("late", "share of events that come too late"),
-    poison: share("poison", "share of lines that cannot be decoded"),
-    future: share("future", "share of events from the future"),
-    disorder: durationFlag("disorder").pipe(
-      Flag.withDescription("an event is written up to this long after it happened; default 0s"),
-      Flag.withDefault(0)
-    ),
-    seed: wholeNumber("seed", -Number.MAX_SAFE_INTEGER).pipe(
-      Flag.withDescription("same seed and options, same files; default 1"),
-      Flag.withDefault(1)
-    ),
-    start: Flag.String("start").pipe(
-      Flag.withMetavar("INSTANT"),
-      Flag.withDescription("when the first event arrives; default 2026-01-01T00:00:00Z with --count, else now"),
-      Flag.optional
-    ),
-    overwrite: Flag.Boolean("overwrite").pipe(
-      Flag.withDescription("replace files of an earlier run"),
-      Flag.withDefault(false)
-    )
-  },
-  (options) =>
-    Effect.flatMap(
-      Effect.promise(() => import("./generate.ts")),
-      (module) =>
-        module.generate({
-          ...options,
-          count: Option.getOrUndefined(options.count),
-          start: Option.getOrUndefined(options.start),
-          disorderMs: options.disorder
-        })
-    )
-).pipe(
-  Command.withDescription(
-    indented([
-      "Writes events such as the tutorials send, as lines of JSON, with as much disorder, duplication, lateness and",
-      "damage as asked for. The same seed and options give the same bytes.",
-      "",
-      "Exit codes: 0 written, or stopped by Ctrl-C or SIGTERM; 1 the files could not be written; 2 wrong usage."
-    ])
-  ),
-  Command.withShortDescription("write files of seeded test events"),
-  Command.withExamples([
-    { command: "tidemark generate transactions --count 10000 --duplicates 0.1% --late 2% --poison 0.5% --out ./in" },
-    { command: "tidemark generate iot --rate 200 --out ./in", description: "until Ctrl-C" }
-  ])
-)
-
 /** The program. */
 export const tidemark = Command.make("tidemark").pipe(
   Command.withDescription(
     indented(["Stream processing for TypeScript that never loses an event without saying so.", "", ...exitCodes])
   ),
-  Command.withSubcommands([run, ...offlineCommands, queriesCommand, generate, serveCommand])
+  Command.withSubcommands([
+    run,
+    ...offlineCommands,
+    queriesCommand,
+    sendCommand,
+    tailCommand,
+    generateCommand,
+    serveCommand
+  ])
 )

@@ -42,7 +42,7 @@ export const describeError = (error: unknown): string => {
   for (let depth = 0; depth < nestingMax && below instanceof Error; depth++) {
     // Errors of the system are said by their code.
     const code = stringAt(below, "code")
-    const isSaid = said.includes(below.message) || (code !== "" && said.includes(code))
+    const isSaid = said.includes(below.message.replace(/[.:]$/, "")) || (code !== "" && said.includes(code))
     if (!isSaid) said = `${said.replace(/[.:]$/, "")}: ${below.message}`
     below = below.cause
   }
@@ -84,3 +84,7 @@ export const describeCause = (cause: Cause.Cause<unknown>, where: string): strin
 
 /** The same with stacks. */
 export const describeFully = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause)
+
+/** Any failure as one that the program ends with. */
+export const asCliFailure = (error: unknown): CliFailure =>
+  error instanceof CliFailure ? error : failed(describeError(error))

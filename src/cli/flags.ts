@@ -2,6 +2,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 import { checkpointDefault } from "./advice.ts"
+import { durationFlag } from "./durationFlag.ts"
 
 /** Lines of a description, as the help shows them. */
 export const indented = (lines: ReadonlyArray<string>): string => lines.join("\n  ")
@@ -20,6 +21,33 @@ export const wholeNumber = (name: string, min: number, max = Number.MAX_SAFE_INT
         `a whole number${max < Number.MAX_SAFE_INTEGER ? ` from ${min} to ${max}` : min < 0 ? "" : `, ${min} or more`}`
     )
   )
+
+/** A text that is taken apart, or wrong usage with what was expected. */
+export const parsed = <A>(parse: (text: string) => A | undefined, expected: string) =>
+  Flag.mapTryCatch(
+    (text: string) => {
+      const value = parse(text)
+      if (value === undefined) throw new Error(text)
+      return value
+    },
+    () => expected
+  )
+
+/** The name of an event hub; undefined: it can be none. */
+export const hubNamed = (text: string): string | undefined => (/^[\w.-]{1,256}$/.test(text) ? text : undefined)
+
+/** `--connection-env VAR`. */
+export const connectionEnv = Flag.String("connection-env").pipe(
+  Flag.withMetavar("VAR"),
+  Flag.withDescription("the variable that holds the connection string of the hub; default EVENTHUB_CONNECTION_STRING"),
+  Flag.withDefault("EVENTHUB_CONNECTION_STRING")
+)
+
+/** `--timeout DURATION`, as milliseconds. */
+export const timeout = durationFlag("timeout").pipe(
+  Flag.withDescription("how long the hub may take to answer at first; default 15s"),
+  Flag.withDefault(15_000)
+)
 
 /** `--checkpoint DIR`. */
 export const checkpoint = Flag.String("checkpoint").pipe(

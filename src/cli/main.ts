@@ -43,6 +43,10 @@ const host: Omit<HostShape, "failpoints"> = {
   result: (line) => {
     process.stdout.write(`${line}\n`)
   },
+  drained: () =>
+    process.stdout.writableNeedDrain
+      ? new Promise((done) => process.stdout.once("drain", () => done()))
+      : Promise.resolve(),
   takeTurns: (before, after) => {
     if (!screenIsTerminal) return
     const outputs = process.stdout.isTTY === true ? [process.stdout, process.stderr] : [process.stderr]

@@ -4,22 +4,11 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { durationFlag } from "./durationFlag.ts"
-import { indented, wholeNumber } from "./flags.ts"
+import { indented, parsed, wholeNumber } from "./flags.ts"
 import { parseHub, parseKey, parseSize } from "./serveWords.ts"
 
 const file = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar("FILE"), Flag.withDescription(description), Flag.optional)
-
-/** A text that is taken apart, or wrong usage with what was expected. */
-const parsed = <A>(parse: (text: string) => A | undefined, expected: string) =>
-  Flag.mapTryCatch(
-    (text: string) => {
-      const value = parse(text)
-      if (value === undefined) throw new Error(text)
-      return value
-    },
-    () => expected
-  )
 
 const eventHubs = Command.make(
   "eventhubs",

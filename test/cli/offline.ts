@@ -60,6 +60,7 @@ export const here = async (...args: ReadonlyArray<string>): Promise<Omit<Ended, 
   const code = await program(args, "0.0.0", {
     screen: { isTerminal: false, columns: () => 80, rows: () => 24, write: (text) => void (stderr += text) },
     result: (line) => void (stdout += `${line}\n`),
+    drained: () => Promise.resolve(),
     takeTurns: () => undefined,
     onStop: () => () => undefined,
     failpoints: undefined

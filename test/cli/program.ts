@@ -34,6 +34,8 @@ export interface Project {
   readonly write: (name: string, text: string) => void
   /** Starts `tidemark ...args` in it. */
   readonly start: (...args: ReadonlyArray<string>) => Running
+  /** The same with a standard input that is open, and with variables beside those of this process. */
+  readonly startWith: (env: { readonly [name: string]: string }, ...args: ReadonlyArray<string>) => Running
   /** Runs `tidemark ...args` in it to its end. */
   readonly run: (...args: ReadonlyArray<string>) => Promise<Ended>
   readonly remove: () => void
@@ -88,17 +90,22 @@ export const makeProject = (program: ReadonlyArray<string> = fromSources, instal
   symlinkSync(join(root, "node_modules/effect"), path("node_modules/effect"))
   write("package.json", '{ "type": "module" }')
   const running = new Set<ChildProcess>()
-  const start = (...args: ReadonlyArray<string>): Running => {
-    const child = spawn(process.execPath, [...program, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] })
+  const watched = (child: ChildProcess): Running => {
     running.add(child)
     child.on("close", () => running.delete(child))
     return watch(child)
   }
+  const start = (...args: ReadonlyArray<string>): Running =>
+    watched(spawn(process.execPath, [...program, ...args], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] }))
+  const startWith: Project["startWith"] = (env, ...args) =>
+    watched(
+      spawn(process.execPath, [...program, ...args], { cwd: folder, stdio: "pipe", env: { ...process.env, ...env } })
+    )
   const remove = (): void => {
     for (const child of running) child.kill("SIGKILL")
     rmSync(folder, { recursive: true, force: true })
   }
-  return { folder, path, write, start, run: (...args) => start(...args).ended, remove }
+  return { folder, path, write, start, startWith, run: (...args) => start(...args).ended, remove }
 }
 
 /** A job that never ends: some 2,000 transactions a second, each written to stdout as its id. */

@@ -138,6 +138,24 @@ const expectations: { readonly [number: string]: (result: { readonly out: string
   "16": ({ out }) => {
     expect(out).toContain("12 temperatures downloaded")
     expect(briefs(out)).toEqual(["Lyon 08:00 4 2 5 3.5", "Oslo 08:00 2 -4 -3.5 -3.75"])
+  },
+  "17": ({ out }) => {
+    const [table] = out.split(" · averages")
+    expect(rowsOf(table).length).toBeGreaterThanOrEqual(5)
+    for (const row of rowsOf(table)) expect(row["deviceId"]).toMatch(/^contoso-device-id-00000\d$/)
+    // In complete mode the last table is the whole one.
+    const windows = rowsOf(out.slice(out.lastIndexOf("epoch ")))
+    expect(windows.map((row) => brief(row).replace(/ \S+$/, "")).toSorted()).toEqual([
+      "CO2 11:56 2",
+      "CO2 11:58 52",
+      "CO2 12:00 108",
+      "CO2 12:02 119",
+      "TEMP 11:56 3",
+      "TEMP 11:58 69",
+      "TEMP 12:00 127",
+      "TEMP 12:02 118"
+    ])
+    expect(out).toContain("9 stale measurements left out")
   }
 }
 

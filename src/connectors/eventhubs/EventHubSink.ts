@@ -22,7 +22,9 @@ import { fieldOf } from "../../model/RowChunk.ts"
 import type { Sink, SinkBatch, SinkFeatures, SinkWriter, WriterContext } from "../../model/Sink.ts"
 import { textOf } from "../../model/Text.ts"
 import { checkConnection, type ConnectionOptions, resolveConnection } from "./connection.ts"
-import type { ClientError, EventHubsClient, OutgoingBatch, OutgoingEvent } from "./EventHubsClient.ts"
+import type { EventHubsClient, OutgoingEvent } from "./EventHubsClient.ts"
+import { sinkError } from "./faults.ts"
+import { sendPatiently } from "./sendPatiently.ts"
 import { sharedClient } from "./sharedClient.ts"
 
 /** A field of a row by its name, or a function of the row. */
@@ -52,12 +54,6 @@ const features: SinkFeatures = {
   multiWriter: true,
   deletes: false
 }
-
-/** The service asks for about 4 seconds of patience; the first times it is asked sooner. */
-const busyPauseMinMs = 200
-const busyPauseMaxMs = 4_000
-/** Times that a send is tried again when the service does not answer, before the supervisor is told. */
-const triesMax = 4
 
 type Reader = (row: unknown) => string | undefined
 type Body = string | Uint8Array | { readonly detail: string }
@@ -121,30 +117,6 @@ const refused = (before: number, detail: string, body: string): DeadRow => {
   }
 }
 
-const sinkError = (name: string, error: ClientError): SinkError =>
-  new SinkError({
-    connector: name,
-    retryable: error.fault === "unavailable" || error.fault === "busy",
-    message: `${name}: ${error.message}${error.fault === "unauthorized" ? ": check the key, and that its policy has the right Send" : ""}`,
-    cause: error.cause ?? error
-  })
-
-/** Sends, as long as it takes a busy hub. */
-const sending = (
-  client: EventHubsClient,
-  batch: OutgoingBatch,
-  tries = 0
-): Effect.Effect<ReadonlyArray<number>, ClientError> =>
-  Effect.catchTag(client.send(batch), "EventHubsClientError", (error) => {
-    const isBusy = error.fault === "busy"
-    if (!isBusy && (error.fault !== "unavailable" || tries >= triesMax)) return Effect.fail(error)
-    const pauseMs = Math.min(busyPauseMaxMs, busyPauseMinMs * 2 ** tries)
-    return Effect.andThen(
-      Effect.sleep(pauseMs),
-      sending(client, batch, Math.min(tries + 1, isBusy ? triesMax : tries + 1))
-    )
-  })
-
 interface Outgoing {
   readonly partition: string | undefined
   readonly partitionKey: string | undefined
@@ -191,7 +163,7 @@ const writerOf = <A>(
         const dead: Array<DeadRow> = []
         let sent = 0
         for (const { partition, partitionKey, events, rows } of grouped(batch, dead)) {
-          const tooLarge = yield* Effect.mapError(sending(client, { partition, partitionKey, events }), (error) =>
+          const tooLarge = yield* Effect.mapError(sendPatiently(client, { partition, partitionKey, events }), (error) =>
             sinkError(name, error)
           )
           for (const i of tooLarge) {

@@ -36,6 +36,8 @@ export interface PartitionInfo {
   /** -1 before the first event. */
   readonly lastSequenceNumber: number
   readonly lastOffset: string
+  /** When the service took the last event, ms since the epoch; of no meaning before the first. */
+  readonly lastEnqueuedMs: number
 }
 
 /** Why the client could not do something; a closed set, which decides what becomes of the query. */
@@ -108,6 +110,8 @@ export interface EventHubsClient {
   /** As it is no earlier than asked. May wait for its turn: the service takes few such questions. */
   readonly info: (partition: string) => Effect.Effect<PartitionInfo, ClientError>
   readonly receive: (options: ReceiveOptions) => Effect.Effect<Receiver, ClientError, Scope.Scope>
+  /** Most bytes of a request; the protocol's own are among them, so that a body has to be a little smaller. */
+  readonly requestBytesMax: Effect.Effect<number, ClientError>
   /**
    * Sends in as few requests as the limit of the hub allows, in order; what is too large for a request of its own is
    * left out, and given back by its index.

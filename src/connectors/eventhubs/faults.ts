@@ -1,5 +1,5 @@
 /** What went wrong with a hub, said to people: what, where, and what to do. Pure. */
-import { SourceError } from "../../model/Errors.ts"
+import { SinkError, SourceError } from "../../model/Errors.ts"
 import type { ClientError, ClientFault } from "./EventHubsClient.ts"
 
 /** Where a source reads. */
@@ -13,8 +13,9 @@ export interface ReadingAt {
 const advice = (fault: ClientFault, { consumerGroup, ownerLevel }: ReadingAt): string => {
   switch (fault) {
     case "unavailable":
+      return "if that lasts, check the endpoint and the network"
     case "busy":
-      return "it is tried again"
+      return "if that lasts, the namespace needs more throughput units"
     case "not-found":
       return `check the name of the hub, and that it has the consumer group ${consumerGroup}`
     case "unauthorized":
@@ -34,6 +35,9 @@ const advice = (fault: ClientFault, { consumerGroup, ownerLevel }: ReadingAt): s
 /** Faults that may go away by themselves. */
 const passing: ReadonlyArray<ClientFault> = ["unavailable", "busy", "too-many-readers"]
 
+/** The service's words without the full stop, since more follows. */
+const wordsOf = ({ message }: ClientError): string => message.replace(/\.$/, "")
+
 /** Whether trying again at once may help, without the supervisor. */
 export const isBrief = ({ fault }: ClientError): boolean => fault === "unavailable" || fault === "busy"
 
@@ -44,6 +48,28 @@ export const sourceError = (at: ReadingAt, error: ClientError, partition?: strin
     ...(partition === undefined ? {} : { partition }),
     ...(position === undefined ? {} : { position }),
     retryable: passing.includes(error.fault),
-    message: `${at.connector}${partition === undefined ? "" : `, partition ${partition}`}: ${error.message}: ${advice(error.fault, at)}`,
+    message: `${at.connector}${partition === undefined ? "" : `, partition ${partition}`}: ${wordsOf(error)}: ${advice(error.fault, at)}`,
+    cause: error.cause ?? error
+  })
+
+const sendingAdvice = (fault: ClientFault): string => {
+  switch (fault) {
+    case "unavailable":
+      return ": if that lasts, check the endpoint and the network"
+    case "not-found":
+      return ": check the names of the hub and of the partition"
+    case "unauthorized":
+      return ": check the key, and that its policy has the right Send"
+    default:
+      return ""
+  }
+}
+
+/** A failure of a sink's request. */
+export const sinkError = (name: string, error: ClientError): SinkError =>
+  new SinkError({
+    connector: name,
+    retryable: isBrief(error),
+    message: `${name}: ${wordsOf(error)}${sendingAdvice(error.fault)}`,
     cause: error.cause ?? error
   })

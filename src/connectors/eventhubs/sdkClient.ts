@@ -139,7 +139,8 @@ export const connectBySdk = (
         (p) => ({
           beginSequenceNumber: p.isEmpty ? p.lastEnqueuedSequenceNumber + 1 : p.beginningSequenceNumber,
           lastSequenceNumber: p.lastEnqueuedSequenceNumber,
-          lastOffset: p.lastEnqueuedOffset
+          lastOffset: p.lastEnqueuedOffset,
+          lastEnqueuedMs: p.lastEnqueuedOnUtc.getTime()
         })
       )
     return {
@@ -152,6 +153,12 @@ export const connectBySdk = (
         Effect.flatMap(consumerOf(receiving.consumerGroup, receiving.partition), (consumer) =>
           subscribe(consumer, receiving, readerName)
         ),
+      requestBytesMax: Effect.flatMap(producing, (client) =>
+        Effect.map(
+          promised(() => client.createBatch()),
+          (batch) => batch.maxSizeInBytes
+        )
+      ),
       send: (batch) => Effect.flatMap(producing, (client) => promised(() => sendAll(client, batch)))
     }
   })

@@ -35,11 +35,9 @@ const sendLines = async (connection: string, partitionId: string, file: string):
 export const startHub = async (folder: string): Promise<Hub> => {
   const files = readdirSync(folder).toSorted()
   const child = ours(
-    spawn(
-      process.execPath,
-      [...flags, mainFile, "serve", "eventhubs", "--hub", `${hubName}:${files.length}`],
-      { stdio: ["ignore", "pipe", "ignore"] }
-    )
+    spawn(process.execPath, [...flags, mainFile, "serve", "eventhubs", "--hub", `${hubName}:${files.length}`], {
+      stdio: ["ignore", "pipe", "ignore"]
+    })
   )
   const connection = await new Promise<string>((done, fail) => {
     createInterface({ input: child.stdout }).once("line", done)

@@ -18,9 +18,15 @@ const untilEnd = <A, M, E, R>(source: Source<A, M, E, R>): Source<A, M, E, R> =>
       const cursor = yield* source.open(partition, from)
       let at: string | undefined = Option.getOrUndefined(from) ?? cursor.start
       // While the service does not answer, the end is no place.
-      const end = yield* Effect.repeat(Effect.map(cursor.end, Option.getOrElse(() => "")), {
-        until: (found) => placeOf(found) !== undefined
-      })
+      const end = yield* Effect.repeat(
+        Effect.map(
+          cursor.end,
+          Option.getOrElse(() => "")
+        ),
+        {
+          until: (found) => placeOf(found) !== undefined
+        }
+      )
       return {
         start: cursor.start,
         end: cursor.end,

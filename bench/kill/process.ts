@@ -73,16 +73,16 @@ export const start = (options: StartOptions): Running => {
   const program = options.program ?? commandLine
   const child = ours(
     spawn(process.execPath, [...flags, ...program, ...(options.more ?? [])], {
-    cwd: options.folder,
-    stdio: ["ignore", "pipe", "pipe"],
-    env: {
-      PATH: process.env["PATH"],
-      ...environmentOf(options),
-      ...(options.failpoint === undefined ? {} : { TIDEMARK_FAILPOINT: options.failpoint }),
-      ...(options.log === undefined ? {} : { TIDEMARK_FAILPOINT_LOG: options.log }),
-      ...options.env
-    }
-  })
+      cwd: options.folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        PATH: process.env["PATH"],
+        ...environmentOf(options),
+        ...(options.failpoint === undefined ? {} : { TIDEMARK_FAILPOINT: options.failpoint }),
+        ...(options.log === undefined ? {} : { TIDEMARK_FAILPOINT_LOG: options.log }),
+        ...options.env
+      }
+    })
   )
   let stdout = ""
   let stderr = ""

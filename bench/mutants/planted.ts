@@ -9,4 +9,12 @@ import { ofTime } from "./planted/time.ts"
 import { unseen } from "./planted/unseen.ts"
 
 /** All of them. */
-export const planted: ReadonlyArray<Planted> = [...ofTime, ...ofRows, ...ofEpochs, ...ofTheChain, ...ofFiles, ...ofHubs, ...unseen]
+export const planted: ReadonlyArray<Planted> = [
+  ...ofTime,
+  ...ofRows,
+  ...ofEpochs,
+  ...ofTheChain,
+  ...ofFiles,
+  ...ofHubs,
+  ...unseen
+]

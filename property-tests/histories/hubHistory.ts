@@ -106,9 +106,7 @@ const asFault = (fault: HubFault): WorldFault => ({
 const isSlow = ({ kind }: HubFault): boolean => kind !== "jump" && kind !== "poison" && kind !== "again"
 
 /** Runs a case, and judges it. `struck`: what the hub did to requests and links; `stops`: processes that retention stopped. */
-export const runHub = (
-  c: HubCase
-): Verdict & { readonly struck: ReadonlyArray<HubFault>; readonly stops: number } => {
+export const runHub = (c: HubCase): Verdict & { readonly struck: ReadonlyArray<HubFault>; readonly stops: number } => {
   const partitions = eventsOf(c)
   const struck: Array<HubFault> = []
   const openings: Array<Opening> = []

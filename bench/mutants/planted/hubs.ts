@@ -42,14 +42,24 @@ export const ofHubs: ReadonlyArray<Planted> = [
   of({
     name: "hub-start-inclusive",
     breaks: "C1: an event to start behind is read, and one to start with is not",
-    edits: [[cursor, "start.sequenceNumber - (start.inclusive === true ? 1 : 0)", "start.sequenceNumber - (start.inclusive === true ? 0 : 1)"]]
+    edits: [
+      [
+        cursor,
+        "start.sequenceNumber - (start.inclusive === true ? 1 : 0)",
+        "start.sequenceNumber - (start.inclusive === true ? 0 : 1)"
+      ]
+    ]
   }),
   of({
     name: "hub-gap-swallowed",
     breaks: "L1, E11: what retention took before it was read is missing without a word",
     edits: [
-      [cursor, "const lost = Math.min(beginSequenceNumber, to) - from", "const lost = Math.min(beginSequenceNumber, to, from) - from"],
-      [cursor, "if (lost <= 0) return new HubCursor(o, scope, stored, undefined)", "if (lost < Infinity) return new HubCursor(o, scope, stored, undefined)"]
+      [
+        cursor,
+        "const lost = Math.min(beginSequenceNumber, to) - from",
+        "const lost = Math.min(beginSequenceNumber, to, from) - from"
+      ],
+      [cursor, "if (lost <= 0) return cursorAt(stored)", "if (lost < Infinity) return cursorAt(stored)"]
     ]
   }),
   of({

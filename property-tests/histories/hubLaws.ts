@@ -81,18 +81,20 @@ const begins = (
   return { due: Math.max(first, oldest), allowed: first }
 }
 
+/**
+ * Behind this, no event goes without a word. Where a time is the start, which of the events that are there come after it only
+ * reading tells: those that retention takes before that are not known to be missing.
+ */
+const toldFrom = ({ startAt }: HubCase, openings: ReadonlyArray<Opening>): number =>
+  "afterMs" in startAt ? Math.max(0, ...openings.map(({ after }) => after.to)) : 0
+
 /** What is against them. */
 export const brokenHubLaws = (facts: HubFacts): ReadonlyArray<string> => {
   const { c, partitions, hub, stopped, world, times, result } = facts
   const problems: Array<string> = []
   const letters = lettersIn(world)
-  const starts = partitions.map((of, p) =>
-    begins(
-      c,
-      of,
-      facts.openings.filter(({ partition }) => partition === p)
-    )
-  )
+  const openingsOf = (p: number) => facts.openings.filter(({ partition }) => partition === p)
+  const starts = partitions.map((of, p) => begins(c, of, openingsOf(p)))
   // Where one partition never came to its last row, windows are still open.
   const isClosed = partitions.every(({ events }, p) => starts[p].due < events.length)
   for (const [p, { events }] of partitions.entries()) {
@@ -104,6 +106,7 @@ export const brokenHubLaws = (facts: HubFacts): ReadonlyArray<string> => {
     })
     const { from } = hub.held(p)
     const oldest = events[from]?.sequenceNumber ?? Infinity
+    const silent = Math.min(from, toldFrom(c, openingsOf(p)))
     for (const [i, range] of gone.entries()) {
       const said = `partition ${p}: events ${range.from} to ${range.to} are said to be gone`
       if (range.to < range.from || range.to >= oldest) problems.push(`${said}, and the oldest there is ${oldest}`)
@@ -122,7 +125,8 @@ export const brokenHubLaws = (facts: HubFacts): ReadonlyArray<string> => {
       if (came > 0 && isGone) problems.push(`${what} came, and is said to be gone`)
       if (came > 0 && i < starts[p].allowed) problems.push(`${what} came, and is from before the start`)
       if (came > 1) problems.push(`${what} came ${came} times`)
-      if (came === 0 && !isGone && !isLast && isClosed && i >= starts[p].due) problems.push(`${what} is lost`)
+      if (came === 0 && !isGone && !isLast && isClosed && i >= Math.max(silent, starts[p].due))
+        problems.push(`${what} is lost`)
     }
   }
   for (const { partition, text } of stopped) {

@@ -223,6 +223,21 @@ describe("an event hub as a source", () => {
       })
     ))
 
+  it("what came after the start by time, and went before the first event was read, is told", () =>
+    inScope(
+      Effect.gen(function* () {
+        const { service, source } = yield* opened(1, { failOnDataLoss: false, startAt: { enqueuedTime: 0 } })
+        const cursor = yield* source.open("0", Option.none())
+        yield* sendTo(service, "0", bodies(0, 5))
+        yield* service.faults.trim("hub", "0", 3)
+        const rest = yield* readAll(features, cursor, 3)
+        expect(rest.rows).toEqual(rows(3, 5))
+        expect(rest.dead.map(({ detail }) => detail)).toEqual([
+          "the 3 events 0 to 2 are gone: retention took them before they were read"
+        ])
+      })
+    ))
+
   it("a hub that was made anew is not taken for the one of the checkpoint", () =>
     inScope(
       Effect.gen(function* () {

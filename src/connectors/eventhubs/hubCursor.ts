@@ -63,13 +63,16 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
   readonly #o: HubReading<A>
   readonly #scope: Scope.Scope
   #place: Place | undefined
+  /** The last event that was there when the partition was opened: where no place is known, what came later is waited for. */
+  readonly #lastAtOpen: number
   #gap: Gap | undefined
   /** Below it, no event is missing. */
   #wholeBelow = -1
   #receiver: { readonly of: Receiver; readonly scope: Scope.Closeable } | undefined
   #reopens = 0
 
-  constructor(o: HubReading<A>, scope: Scope.Scope, place: Place | undefined, gap: Gap | undefined) {
+  constructor(o: HubReading<A>, scope: Scope.Scope, place: Place | undefined, gap: Gap | undefined, last: number) {
+    this.#lastAtOpen = last
     this.#o = o
     this.#scope = scope
     this.#place = place
@@ -108,8 +111,8 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
       })
     }
     const first = waiting()[0].sequenceNumber
-    if (this.#place === undefined || first === after + 1 || first <= this.#wholeBelow) return Effect.void
-    return this.#jumped(after + 1, first)
+    const next = (this.#place?.after ?? this.#lastAtOpen) + 1
+    return first <= Math.max(next, this.#wholeBelow) ? Effect.void : this.#jumped(next, first)
   })
 
   /** Sequence numbers jump: retention took the events between, or the hub never had any (it was compacted). */
@@ -262,8 +265,14 @@ export const openHubCursor = <A>(
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const info = yield* Effect.mapError(o.client.info(o.partition), (error) => sourceError(o, error, o.partition))
+<<<<<<< HEAD
     yield* warnOfOtherReaders(o)
     if (stored === undefined) return new HubCursor(o, scope, placeAt(o.start, info), undefined)
+=======
+    const cursorAt = (place: Place | undefined, gap?: Gap): HubCursor<A> =>
+      new HubCursor(o, scope, place, gap, info.lastSequenceNumber)
+    if (stored === undefined) return cursorAt(placeAt(o.start, info))
+>>>>>>> h4-sim
     if (stored.after > info.lastSequenceNumber) {
       const message = `${o.connector}, partition ${o.partition}: the checkpoint is behind event ${stored.after}, and the last one there is ${info.lastSequenceNumber}: the hub was made anew: start from the beginning with a new checkpoint`
       return yield* Effect.fail(
@@ -271,8 +280,8 @@ export const openHubCursor = <A>(
       )
     }
     const lost = info.beginSequenceNumber - (stored.after + 1)
-    if (lost <= 0) return new HubCursor(o, scope, stored, undefined)
+    if (lost <= 0) return cursorAt(stored)
     const gap = { from: stored.after + 1, to: info.beginSequenceNumber - 1 }
     if (o.failOnDataLoss) return yield* Effect.fail(dataLoss(o, gap))
-    return new HubCursor(o, scope, { after: gap.to, offset: undefined }, gap)
+    return cursorAt({ after: gap.to, offset: undefined }, gap)
   })

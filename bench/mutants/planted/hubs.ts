@@ -59,15 +59,7 @@ export const ofHubs: ReadonlyArray<Planted> = [
         "const lost = Math.min(beginSequenceNumber, to) - from",
         "const lost = Math.min(beginSequenceNumber, to, from) - from"
       ],
-<<<<<<< HEAD
-      [
-        cursor,
-        "if (lost <= 0) return new HubCursor(o, scope, stored, undefined)",
-        "if (lost < Infinity) return new HubCursor(o, scope, stored, undefined)"
-      ]
-=======
       [cursor, "if (lost <= 0) return cursorAt(stored)", "if (lost < Infinity) return cursorAt(stored)"]
->>>>>>> h4-sim
     ]
   }),
   of({

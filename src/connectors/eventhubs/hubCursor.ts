@@ -265,14 +265,10 @@ export const openHubCursor = <A>(
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const info = yield* Effect.mapError(o.client.info(o.partition), (error) => sourceError(o, error, o.partition))
-<<<<<<< HEAD
     yield* warnOfOtherReaders(o)
-    if (stored === undefined) return new HubCursor(o, scope, placeAt(o.start, info), undefined)
-=======
     const cursorAt = (place: Place | undefined, gap?: Gap): HubCursor<A> =>
       new HubCursor(o, scope, place, gap, info.lastSequenceNumber)
     if (stored === undefined) return cursorAt(placeAt(o.start, info))
->>>>>>> h4-sim
     if (stored.after > info.lastSequenceNumber) {
       const message = `${o.connector}, partition ${o.partition}: the checkpoint is behind event ${stored.after}, and the last one there is ${info.lastSequenceNumber}: the hub was made anew: start from the beginning with a new checkpoint`
       return yield* Effect.fail(

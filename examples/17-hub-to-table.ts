@@ -10,8 +10,6 @@ import { Checkpoint, EventStream, Generate, Json, Query, Terminal, Trigger, Wind
 import * as Embedded from "tidemark/eventhubs-embedded"
 import * as EventHubs from "tidemark/EventHubs"
 
-const name = "databricks-demo-eventhub"
-
 const devices = Generate.iot({
   count: 400,
   rate: 1,
@@ -32,9 +30,8 @@ const Measurement = Schema.Struct({
 })
 
 const program = Effect.gen(function* () {
-  const service = yield* Embedded.start({ hubs: { [name]: { partitions: 2 } } })
-  const hub = { connection: Redacted.make(service.connectionString(name)) }
-  const now = { trigger: Trigger.availableNow() }
+  const service = yield* Embedded.start({ hubs: { "databricks-demo-eventhub": { partitions: 2 } } })
+  const hub = { connection: Redacted.make(service.connectionString("databricks-demo-eventhub")) }
 
   const written = EventStream.from(devices, (event, { partition }) => ({ event, partition })).pipe(
     EventStream.to(EventHubs.sink({ ...hub, partition: "partition", body: "event" }))
@@ -45,7 +42,7 @@ const program = Effect.gen(function* () {
   const table = EventStream.from(source, (row, { partitionId }) => ({ partition: partitionId, ...row })).pipe(
     EventStream.to(Terminal.sink({ numRows: 5, truncate: false, title: "measurements" }))
   )
-  yield* Query.run(table, { name: "table", ...now })
+  yield* Query.run(table, { name: "table", trigger: Trigger.availableNow() })
 
   const averages = EventStream.from(source).pipe(
     EventStream.withEventTime("createdAt", { outOfOrderness: "10 seconds" }),
@@ -54,7 +51,7 @@ const program = Effect.gen(function* () {
     EventStream.aggregate(({ count, avg }) => ({ measurements: count, average: avg("value") })),
     EventStream.to(Terminal.sink({ title: "averages" }), { mode: "complete", keep: "1 day" })
   )
-  const { ledger } = yield* Query.run(averages, { name: "averages", ...now })
+  const { ledger } = yield* Query.run(averages, { name: "averages", trigger: Trigger.availableNow() })
   const stale = ledger.operators.reduce((n, operator) => n + operator.late, 0)
   console.log(`${stale} stale measurements left out`)
 })

@@ -48,6 +48,7 @@ const together: fc.Arbitrary<ReadonlyArray<HubFault>> = fc
   })
   .chain(({ partition, event, ms, back: kept, more }) =>
     fc.constantFrom<ReadonlyArray<HubFault>>(
+      [{ kind: "away", partition, event, ms: ms + 500, all: false }],
       [
         { kind: "away", partition, event, ms, all: false },
         { kind: "trim", partition, event: event + more, back: kept }

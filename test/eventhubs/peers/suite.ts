@@ -101,7 +101,7 @@ export const sdkSuite = async (language: Language, name: string, own: Peculiarit
         const events = range(0, 30).map((n) => ({ body: Buffer.from(range(0, 50_000).map((i) => (i * n) & 0xff)) }))
         expect(await peer.send(hub, { partition: "1", events })).toBe(2)
         const read = await peer.read(hub, { partition: "1", count: 30 })
-        expect(read.events.map(({ body }) => body.equals(events[read.events[0].sequence].body))).toHaveLength(30)
+        expect(read.events).toHaveLength(30)
         expect(read.events.every(({ body, sequence }) => body.equals(events[sequence].body))).toBe(true)
       }))
 
@@ -139,6 +139,7 @@ export const sdkSuite = async (language: Language, name: string, own: Peculiarit
             const [first, start] = starts[i]
             expect([start, numbersOf(events)]).toEqual([start, range(first, 10)])
           }
+          await readersOf(world, 0)
           const latest = peer.read(hub, { partition: "2", count: 1, start: { offset: "@latest" } })
           await readersOf(world, 1)
           await producer.sendBatch([{ body: Buffer.from("event 10") }], { partitionId: "2" })
@@ -181,6 +182,7 @@ export const sdkSuite = async (language: Language, name: string, own: Peculiarit
         const second = await peer.read(hub, { ...place, count: 3, level: 2 })
         expect([numbersOf(second.events), second.error]).toEqual([[0, 1, 2], undefined])
         expect((await first).error).toMatch(own.stolen)
+        await readersOf(world, 0)
         const third = peer.read(hub, { ...place, count: 4, level: 3 })
         await readersOf(world, 1)
         expect((await peer.read(hub, { ...place, count: 1, level: 2 })).error).toMatch(own.stolen)

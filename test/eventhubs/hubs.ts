@@ -2,6 +2,16 @@
 import { EventHubConsumerClient, EventHubProducerClient } from "@azure/event-hubs"
 import { Effect, Redacted, type Scope } from "effect"
 import * as Embedded from "../../src/connectors/eventhubs/embedded/index.ts"
+import type { SourceFeatures } from "../../src/model/Source.ts"
+
+/** What the source is, for the suite of sources. */
+export const features: SourceFeatures = {
+  bounded: false,
+  appendTime: true,
+  endPosition: true,
+  replayable: true,
+  dynamicPartitions: true
+}
 
 /** A service with one hub, `hub`. */
 export const serviceWith = (

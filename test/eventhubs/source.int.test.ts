@@ -3,18 +3,9 @@ import { describe, expect, it } from "vitest"
 import * as EventHubs from "../../src/EventHubs.ts"
 import type { EmbeddedOptions } from "../../src/connectors/eventhubs/embedded/index.ts"
 import * as Json from "../../src/formats/Json.ts"
-import type { SourceFeatures } from "../../src/model/Source.ts"
 import { type Contents, sourceConformance, type SourceUnderTest } from "../conformance/source.ts"
 import { demand, readAll } from "../conformance/reading.ts"
-import { connectionOf, sendTo, serviceWith } from "./hubs.ts"
-
-const features: SourceFeatures = {
-  bounded: false,
-  appendTime: true,
-  endPosition: true,
-  replayable: true,
-  dynamicPartitions: true
-}
+import { connectionOf, features, sendTo, serviceWith } from "./hubs.ts"
 
 const Row = Schema.Struct({ n: Schema.Number })
 type Row = typeof Row.Type

@@ -3,7 +3,7 @@ import { Refusal } from "./conditions.ts"
 import { expire, type Hub, partitionOf } from "./Hub.ts"
 import type { Node, Peer } from "./Peer.ts"
 import type { AmqpError, DecodedMessage, SenderLink, Session, Typed } from "./rhea.ts"
-import { verifyToken } from "./sas.ts"
+import { Grants, verifyToken } from "./sas.ts"
 import { opaqueOffsets } from "./startPosition.ts"
 
 /** A request, and what is known of where it came in. */
@@ -112,17 +112,29 @@ const partitionFacts = (peer: Peer, hub: Hub, id: string, type: unknown): Typed 
   })
 }
 
+/** Why a request may not be answered. It may show a token of its own: the SDK of Java puts none for `$management`. */
+const refusalOf = ({ namespace, grants }: Peer, entity: string, token: unknown): AmqpError | undefined => {
+  const rights = ["Manage", "Listen", "Send"] as const
+  const now = namespace.now()
+  if (grants.allows(rights, entity, now)) return undefined
+  if (token === undefined) return Refusal.unauthorized("Listen", entity)
+  const grant = verifyToken(namespace.settings.keys, token, now)
+  if (typeof grant === "string") return { condition: "amqp:unauthorized-access", description: grant }
+  const own = new Grants(false)
+  own.add(grant)
+  return own.allows(rights, entity, now) ? undefined : Refusal.unauthorized("Listen", entity)
+}
+
 /** Tells what a hub or a partition holds. */
 export const manage = async (peer: Peer, request: Request): Promise<void> => {
-  const { namespace, grants } = peer
+  const { namespace } = peer
   namespace.counts.managementRequests++
-  const { operation, type, name, partition } = request.message.application_properties ?? {}
+  const { operation, type, name, partition, security_token: token } = request.message.application_properties ?? {}
   const refused = (error: AmqpError): void => replyError(peer, request, error)
   const injected = namespace.faults.take("management")
   if (injected !== undefined) return refused(injected)
-  const entity = `${String(name)}/$management`
-  if (!grants.allows(["Manage", "Listen", "Send"], entity, namespace.now()))
-    return refused(Refusal.unauthorized("Listen", entity))
+  const refusal = refusalOf(peer, `${String(name)}/$management`, token)
+  if (refusal !== undefined) return refused(refusal)
   if (operation !== "READ") return refused(Refusal.argument(`The operation '${String(operation)}' is not supported.`))
   const hub = await namespace.hubFor(String(name))
   if (hub === undefined) return refused(Refusal.notFound(String(name)))

@@ -55,6 +55,9 @@ const features: SinkFeatures = {
   deletes: false
 }
 
+/** A partition key has requests of its own, however few its rows: so many are under way at a time. */
+const groupsAtOnce = 16
+
 type Reader = (row: unknown) => string | undefined
 type Body = string | Uint8Array | { readonly detail: string }
 type Encode = (row: unknown) => Body
@@ -162,17 +165,21 @@ const writerOf = <A>(
       Effect.gen(function* () {
         const dead: Array<DeadRow> = []
         let sent = 0
-        for (const { partition, partitionKey, events, rows } of grouped(batch, dead)) {
-          const tooLarge = yield* Effect.mapError(sendPatiently(client, { partition, partitionKey, events }), (error) =>
-            sinkError(name, error)
-          )
-          for (const i of tooLarge) {
-            const { body } = events[i]
-            const detail = `the event has ${body.length} bytes, more than the hub takes`
-            dead.push(refused(rows[i], detail, new TextDecoder().decode(body.subarray(0, Limits.deadLetterBytesMax))))
-          }
-          sent += events.length - tooLarge.length
-        }
+        const sendGroup = ({ partition, partitionKey, events, rows }: Outgoing): Effect.Effect<void, SinkError> =>
+          Effect.matchEffect(sendPatiently(client, { partition, partitionKey, events }), {
+            onFailure: (error) => Effect.fail(sinkError(name, error)),
+            onSuccess: (tooLarge) =>
+              Effect.sync(() => {
+                for (const i of tooLarge) {
+                  const { body } = events[i]
+                  const detail = `the event has ${body.length} bytes, more than the hub takes`
+                  const shown = new TextDecoder().decode(body.subarray(0, Limits.deadLetterBytesMax))
+                  dead.push(refused(rows[i], detail, shown))
+                }
+                sent += events.length - tooLarge.length
+              })
+          })
+        yield* Effect.forEach(grouped(batch, dead), sendGroup, { concurrency: groupsAtOnce, discard: true })
         count.add(sent)
         return dead.toSorted((a, b) => a.before - b.before)
       }),

@@ -29,7 +29,7 @@ export interface EventHubSourceOptions extends ConnectionOptions, BadInputOption
   readonly consumerGroup?: string
   /** Where to begin without a checkpoint; default `earliest`. */
   readonly startAt?: StartOption
-  /** From 1 on: readers of the group with a lower level are sent away, and this one by a higher one. Default none. */
+  /** From 1 on: readers of the group with the same or a lower level, or none, are sent away; this one by a later or higher one. Default none. */
   readonly ownerLevel?: number
   /** Stop when retention took events that were not read (default), or go on, with a dead row that says which. */
   readonly failOnDataLoss?: boolean

@@ -3,7 +3,9 @@
  * from the future. Event time begins two hours ago and has caught up with the clock a minute later, so that windows close
  * within seconds. Events are kept in ./.eventhubs; started again, it goes on with the next transaction.
  *
- *     node examples/transactions/hub.ts [RATE]        prints its connection string, and runs until its input ends
+ *     node --conditions=tidemark-source examples/transactions/hub.ts [RATE]
+ *
+ * prints its connection string, and runs until its input ends.
  */
 import { EventHubProducerClient } from "@azure/event-hubs"
 import { Connector, Generate } from "tidemark"

@@ -7,10 +7,11 @@
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { parseArgs } from "node:util"
-import { EventHubConsumerClient, EventHubProducerClient, earliestEventPosition } from "@azure/event-hubs"
+import { EventHubProducerClient } from "@azure/event-hubs"
 import { Deferred, Effect, Option, Redacted } from "effect"
 import { Checkpoint, type Connector, EventStream, Memory, Query } from "tidemark"
 import * as EventHubs from "tidemark/EventHubs"
+import { receiveBySdk } from "./receiveBySdk.ts"
 
 const { values } = parseArgs({
   options: {
@@ -28,30 +29,7 @@ const body = { number: "0000000000", text: "x".repeat(270) }
 /** Reads or sends all events; nothing else is measured. */
 type Work = () => Promise<void>
 
-const bareReceive: Work = async () => {
-  const client = new EventHubConsumerClient("$Default", values.connection)
-  let count = 0
-  await new Promise<void>((done, fail) => {
-    client.subscribe(
-      {
-        processEvents: (some) => {
-          count += some.length
-          if (count === events) done()
-          return Promise.resolve()
-        },
-        processError: (error) => Promise.resolve(fail(error))
-      },
-      // As tidemark asks: the body as it came.
-      {
-        startPosition: earliestEventPosition,
-        maxBatchSize: 1_000,
-        maxWaitTimeInSeconds: 1,
-        skipParsingBodyAsJson: true
-      }
-    )
-  })
-  await client.close()
-}
+const bareReceive: Work = () => receiveBySdk(values.connection, events)
 
 /** Takes rows and keeps none; says when all are there. */
 const counting = (all: () => void): Connector.Sink<unknown, "append"> => {

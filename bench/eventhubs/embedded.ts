@@ -7,9 +7,10 @@
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { parseArgs } from "node:util"
-import { EventHubConsumerClient, EventHubProducerClient, earliestEventPosition } from "@azure/event-hubs"
+import { EventHubProducerClient } from "@azure/event-hubs"
 import * as Effect from "effect/Effect"
 import { type EmbeddedStats, start } from "../../src/connectors/eventhubs/embedded/index.ts"
+import { receiveBySdk } from "./receiveBySdk.ts"
 
 const { values } = parseArgs({
   options: {
@@ -68,28 +69,6 @@ const send = async (): Promise<void> => {
   await client.close()
 }
 
-const receive = async (): Promise<void> => {
-  const client = new EventHubConsumerClient("$Default", values.connection)
-  let count = 0
-  await new Promise<void>((done, fail) => {
-    client.subscribe(
-      {
-        processEvents: (some) => {
-          count += some.length
-          if (count === events) done()
-          return Promise.resolve()
-        },
-        processError: (error) => {
-          fail(error)
-          return Promise.resolve()
-        }
-      },
-      { startPosition: earliestEventPosition, maxBatchSize: 1_000, maxWaitTimeInSeconds: 5 }
-    )
-  })
-  await client.close()
-}
-
 const next = <A>(child: ChildProcess): Promise<A> => new Promise((done) => void child.once("message", done))
 
 const part = (role: string, ...more: ReadonlyArray<string>): ChildProcess =>
@@ -143,7 +122,7 @@ const main = async (): Promise<void> => {
 const roles: { readonly [role: string]: () => Promise<void> } = {
   main,
   send,
-  receive,
+  receive: () => receiveBySdk(values.connection, events),
   serve: () => Effect.runPromise(serve)
 }
 await roles[values.role]()

@@ -17,17 +17,17 @@ export interface Hub {
   readonly stop: () => void
 }
 
+/** Lines of a request: less than the megabyte that a hub takes. */
+const atOnce = 1_000
+
 const sendLines = async (connection: string, partitionId: string, file: string): Promise<void> => {
   const producer = new EventHubProducerClient(connection, hubName)
-  let batch = await producer.createBatch({ partitionId })
-  for (const line of readFileSync(file, "utf8").split("\n").filter(Boolean)) {
-    const event = { body: Buffer.from(line) }
-    if (batch.tryAdd(event)) continue
-    await producer.sendBatch(batch)
-    batch = await producer.createBatch({ partitionId })
-    batch.tryAdd(event)
-  }
-  if (batch.count > 0) await producer.sendBatch(batch)
+  const events = readFileSync(file, "utf8")
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => ({ body: Buffer.from(line) }))
+  for (let at = 0; at < events.length; at += atOnce)
+    await producer.sendBatch(events.slice(at, at + atOnce), { partitionId })
   await producer.close()
 }
 

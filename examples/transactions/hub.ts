@@ -3,17 +3,19 @@
  * from the future. Event time begins two hours ago and has caught up with the clock a minute later, so that windows close
  * within seconds. Events are kept in ./.eventhubs; started again, it goes on with the next transaction.
  *
- *     node examples/transactions/hub.ts [RATE]        prints its connection string, and runs until its input ends
+ *     node --conditions=tidemark-source examples/transactions/hub.ts [RATE]
+ *
+ * prints its connection string, and runs until its input ends.
  */
 import { EventHubProducerClient } from "@azure/event-hubs"
-import { Generate } from "tidemark"
-import { position } from "../../src/model/Position.ts"
+import { Connector, Generate } from "tidemark"
 import * as Embedded from "tidemark/eventhubs-embedded"
 import { Clock, Effect, Option } from "effect"
 
 const hub = "transactions-stream"
 const partitions = 4
 const rate = Number(process.argv[2] ?? 1_000)
+/** Transactions of a request: less than the megabyte that a hub takes. */
 const atOnce = 1_000
 
 const program = Effect.scoped(
@@ -37,20 +39,12 @@ const program = Effect.scoped(
     const producer = new EventHubProducerClient(service.connectionString(hub))
     const send = (partition: number) =>
       Effect.gen(function* () {
-        const from = position(`${startMs}/${sent[partition]}`)
+        const from = Connector.position(`${startMs}/${sent[partition]}`)
         const cursor = yield* transactions.open(String(partition), Option.some(from))
         for (;;) {
           const { rows = [] } = yield* cursor.pull({ rows: atOnce, bytes: 1 << 20 })
-          yield* Effect.promise(async () => {
-            let batch = await producer.createBatch({ partitionId: String(partition) })
-            for (const row of rows) {
-              if (batch.tryAdd({ body: Buffer.from(row) })) continue
-              await producer.sendBatch(batch)
-              batch = await producer.createBatch({ partitionId: String(partition) })
-              batch.tryAdd({ body: Buffer.from(row) })
-            }
-            await producer.sendBatch(batch)
-          })
+          const events = rows.map((row) => ({ body: Buffer.from(row) }))
+          yield* Effect.promise(() => producer.sendBatch(events, { partitionId: String(partition) }))
           // A little at a time, so that few events make a batch and not one.
           yield* Effect.sleep("50 millis")
         }

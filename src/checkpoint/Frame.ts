@@ -6,7 +6,7 @@
  * itself never changes; `format` is that of the payload, and one that is newer than this release is refused by name.
  */
 import { manifestFormat } from "./Manifest.ts"
-import { crc32 } from "./zlib.ts"
+import { crc32 } from "../model/crc32.ts"
 
 /** What a frame holds. `tombstone`: a manifest was here and is collected. `void`: this number never happened (C6). */
 export type FrameKind = "manifest" | "tombstone" | "void" | "snapshot" | "heartbeat"

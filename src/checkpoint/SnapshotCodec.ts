@@ -13,7 +13,8 @@ import type { SnapshotColumn, SnapshotValue } from "../model/Snapshot.ts"
 import type { TaskStates } from "./Chain.ts"
 import { exactPieces, NotExact, parseExact } from "./exactJson.ts"
 import { frameHead, frameHeadBytes, unframe } from "./Frame.ts"
-import { compress, crc32, decompress } from "./zlib.ts"
+import { crc32 } from "../model/crc32.ts"
+import { compress, decompress } from "./zlib.ts"
 
 /** Raw bytes of a block. */
 const blockBytesMax = 1 << 20

@@ -1,5 +1,5 @@
 /**
- * Checksums and compression by Node's own zlib. An edge: it calls into Node; what it makes depends on its input alone.
+ * Compression by Node's own zlib. An edge: it calls into Node; what it makes depends on its input alone.
  *
  * Compression runs on Node's thread pool, so that the event loop is free meanwhile; in the simulator, which knows no other
  * threads, at once.
@@ -7,9 +7,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Zlib from "node:zlib"
-
-/** CRC-32 (ISO-HDLC, as in zip) of the bytes; `before` is that of the bytes before them, default none. */
-export const crc32 = (bytes: Uint8Array, before = 0): number => Zlib.crc32(bytes, before)
 
 const fastest = { params: { [Zlib.constants.ZSTD_c_compressionLevel]: 1 } }
 

@@ -13,7 +13,6 @@ import { asCliFailure, type CliFailure, ExitCode, failed } from "./failure.ts"
 import { toFiles } from "./generateFiles.ts"
 import { Host, stopRequested } from "./Host.ts"
 import type { Append, GenerateOptions, Target } from "./generateTarget.ts"
-import type { HubWords } from "./hubConnection.ts"
 import { many } from "./words.ts"
 
 /** When the first of a counted number of events arrives, unless said otherwise: fixed, so that files do not depend on the day. */
@@ -81,13 +80,15 @@ const write = (target: Target, source: Lines): Effect.Effect<void, unknown> =>
     })
   })
 
-const targetOf = (o: GenerateOptions): Effect.Effect<Target, CliFailure, Scope.Scope> =>
-  o.to.tag === "hub"
-    ? Effect.flatMap(
+const targetOf = (o: GenerateOptions): Effect.Effect<Target, CliFailure, Scope.Scope> => {
+  const { to } = o
+  return to.tag === "file"
+    ? toFiles(o, to.out)
+    : Effect.flatMap(
         Effect.promise(() => import("./generateHub.ts")),
-        ({ toHub }) => toHub(o, o.to as HubWords)
+        ({ toHub }) => toHub(o, to)
       )
-    : toFiles(o, o.to.out)
+}
 
 /** Writes the events, and says on the screen what it wrote. */
 export const generate = (o: GenerateOptions): Effect.Effect<void, CliFailure, Host> =>

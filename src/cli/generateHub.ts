@@ -5,20 +5,20 @@ import { sinkError } from "../connectors/eventhubs/faults.ts"
 import { sendPatiently } from "../connectors/eventhubs/sendPatiently.ts"
 import { asCliFailure, type CliFailure, ExitCode, failed } from "./failure.ts"
 import type { GenerateOptions, Target } from "./generateTarget.ts"
-import { connectHub, hubConnection, type HubWords, inTime, nameOf } from "./hubConnection.ts"
+import { connectHub, hubConnection, type HubFlags, inTime, nameOf } from "./hubConnection.ts"
 import { bytes as size, many } from "./words.ts"
 
 /** An endless run sends a little at a time, so that few events make a request and not one. */
 const gatherMs = 50
 
 /** A hub. */
-export const toHub = (o: GenerateOptions, words: HubWords): Effect.Effect<Target, CliFailure, Scope.Scope> =>
+export const toHub = (o: GenerateOptions, flags: HubFlags): Effect.Effect<Target, CliFailure, Scope.Scope> =>
   Effect.gen(function* () {
-    const connection = yield* hubConnection(words)
+    const connection = yield* hubConnection(flags)
     const name = nameOf(connection)
     const client = yield* Effect.mapError(connectHub(connection), asCliFailure)
     const asked = Effect.mapError(client.partitionIds, (error) => asCliFailure(sinkError(name, error)))
-    const ids = yield* inTime(asked, name, words.timeoutMs)
+    const ids = yield* inTime(asked, name, flags.timeoutMs)
     const { partitions = ids.length } = o
     if (partitions > ids.length) {
       const why = `--partitions: ${partitions}: ${name} has ${many(ids.length, "partition")}`

@@ -1,12 +1,12 @@
 /** What `tidemark generate` is told, and where its events go. */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { HubWords } from "./hubConnection.ts"
+import type { HubFlags } from "./hubConnection.ts"
 
 /** What the command line said; shares as they were written. */
 export interface GenerateOptions {
   readonly what: "transactions" | "iot"
-  readonly to: { readonly tag: "file"; readonly out: string } | ({ readonly tag: "hub" } & HubWords)
+  readonly to: { readonly tag: "file"; readonly out: string } | ({ readonly tag: "hub" } & HubFlags)
   readonly count: number | undefined
   readonly rate: number
   /** Default 4 for files, those of the hub for a hub. */

@@ -133,13 +133,13 @@ const tailEventHubs = Command.make(
 /** `tidemark send`. */
 export const sendCommand = Command.make("send").pipe(
   Command.withDescription("Sends lines to a broker."),
-  Command.withShortDescription("a line in"),
+  Command.withShortDescription("send lines to an event hub"),
   Command.withSubcommands([sendEventHubs])
 )
 
 /** `tidemark tail`. */
 export const tailCommand = Command.make("tail").pipe(
   Command.withDescription("Shows what is sent to a broker."),
-  Command.withShortDescription("a table out"),
+  Command.withShortDescription("show the events of an event hub as they come"),
   Command.withSubcommands([tailEventHubs])
 )

@@ -11,7 +11,7 @@ import { type CliFailure, ExitCode, failed } from "./failure.ts"
 import { span } from "./words.ts"
 
 /** What the command line said of a hub. */
-export interface HubWords {
+export interface HubFlags {
   readonly hub: string
   /** The variable that holds the connection string. */
   readonly connectionEnv: string
@@ -30,7 +30,7 @@ export const hubConnection = ({
   hub,
   connectionEnv,
   timeoutMs
-}: HubWords): Effect.Effect<EventHubConnection, CliFailure> =>
+}: HubFlags): Effect.Effect<EventHubConnection, CliFailure> =>
   Effect.gen(function* () {
     const text = yield* Effect.mapError(Config.Redacted(connectionEnv), () =>
       failed(

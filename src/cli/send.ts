@@ -16,12 +16,12 @@ import { sinkError } from "../connectors/eventhubs/faults.ts"
 import { sendPatiently } from "../connectors/eventhubs/sendPatiently.ts"
 import { asCliFailure, type CliFailure, describeError, failed } from "./failure.ts"
 import { Host, type HostShape, stopRequested } from "./Host.ts"
-import { connectHub, hubConnection, type HubWords, inTime, nameOf } from "./hubConnection.ts"
+import { connectHub, hubConnection, type HubFlags, inTime, nameOf } from "./hubConnection.ts"
 import { type Line, LineSplitter } from "./lineSplitter.ts"
 import { bytes as size, count, cut, many, oneLine } from "./words.ts"
 
 /** What the command line said. */
-export interface SendOptions extends HubWords {
+export interface SendOptions extends HubFlags {
   /** The field of the lines, as JSON, that holds their partition key. */
   readonly key: string | undefined
   readonly partition: string | undefined

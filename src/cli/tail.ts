@@ -19,12 +19,12 @@ import { Limits } from "../model/Limits.ts"
 import { jsonLine, tableHead, tableRow } from "./eventText.ts"
 import { asCliFailure, type CliFailure, ExitCode, failed } from "./failure.ts"
 import { Host, type HostShape, stopRequested } from "./Host.ts"
-import { connectHub, hubConnection, type HubWords, inTime, nameOf } from "./hubConnection.ts"
+import { connectHub, hubConnection, type HubFlags, inTime, nameOf } from "./hubConnection.ts"
 import { type From, startAt } from "./tailFrom.ts"
 import { many } from "./words.ts"
 
 /** What the command line said. */
-export interface TailOptions extends HubWords {
+export interface TailOptions extends HubFlags {
   readonly from: From
   readonly group: string | undefined
   readonly partition: string | undefined

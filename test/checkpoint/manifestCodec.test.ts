@@ -3,7 +3,7 @@ import { exactText } from "../../src/checkpoint/exactJson.ts"
 import { frame, frameHeadBytes, unframe } from "../../src/checkpoint/Frame.ts"
 import type { Manifest } from "../../src/checkpoint/Manifest.ts"
 import { decodeChainBytes, encodeManifest, encodeTombstone, encodeVoid } from "../../src/checkpoint/ManifestCodec.ts"
-import { crc32 } from "../../src/checkpoint/zlib.ts"
+import { crc32 } from "../../src/model/crc32.ts"
 import { fullManifest } from "./manifests.ts"
 
 const bytes = encodeManifest(fullManifest)

@@ -4,7 +4,7 @@ import { frame } from "../../src/checkpoint/Frame.ts"
 import { encodeTombstone } from "../../src/checkpoint/ManifestCodec.ts"
 import { manifestName } from "../../src/checkpoint/names.ts"
 import { readChain } from "../../src/checkpoint/ReadChain.ts"
-import { crc32 } from "../../src/checkpoint/zlib.ts"
+import { crc32 } from "../../src/model/crc32.ts"
 import { make } from "../../src/connectors/memory/MemoryObjectStore.ts"
 import { asProcess, attempt, bent, damage, epochs, impatient, inTime, own, refusal } from "./chains.ts"
 

@@ -43,6 +43,19 @@ const pass = (seconds: number): Effect.Effect<void> =>
     }
   })
 
+/** Of two partitions, b has fallen quiet at 3 and was raised to 26, where a is. */
+const raisedTo26 = Effect.gen(function* () {
+  const input = Memory.channel<Row>({ partitions: ["a", "b"] })
+  const started = yield* start(input.source, { idleAfter: "2 seconds" })
+  yield* input.push("b", at(3))
+  yield* input.push("a", at(25))
+  yield* pass(1)
+  yield* input.push("a", at(26))
+  yield* pass(1.5)
+  expect((yield* started.partitions)["b"]).toMatchObject({ idle: true, watermark: 26 })
+  return { input, ...started }
+})
+
 /** Runs under a test clock, which stands still unless `pass` moves it. */
 const timed = <A>(
   body: () => Generator<Effect.Effect<unknown, unknown, Checkpoint.CheckpointStore | Scope.Scope>, A, never>
@@ -75,14 +88,7 @@ describe("T7: a quiet partition", () => {
 
   it("is active with its next row, which is judged by the raised watermark", () =>
     timed(function* () {
-      const input = Memory.channel<Row>({ partitions: ["a", "b"] })
-      const { query, partitions, late } = yield* start(input.source, { idleAfter: "2 seconds" })
-      yield* input.push("b", at(3))
-      yield* input.push("a", at(25))
-      yield* pass(1)
-      yield* input.push("a", at(26))
-      yield* pass(1.5)
-      expect((yield* partitions)["b"]).toMatchObject({ idle: true, watermark: 26 })
+      const { input, query, partitions, late } = yield* raisedTo26
       yield* input.push("b", at(4, 30))
       yield* settle()
       expect((yield* partitions)["b"]).toMatchObject({ idle: false, watermark: 30 })
@@ -93,14 +99,7 @@ describe("T7: a quiet partition", () => {
 
   it("once it is active again, others that fall quiet are raised to it", () =>
     timed(function* () {
-      const input = Memory.channel<Row>({ partitions: ["a", "b"] })
-      const { query, partitions, late } = yield* start(input.source, { idleAfter: "2 seconds" })
-      yield* input.push("b", at(3))
-      yield* input.push("a", at(25))
-      yield* pass(1)
-      yield* input.push("a", at(26))
-      yield* pass(1.5)
-      expect((yield* partitions)["b"]).toMatchObject({ idle: true, watermark: 26 })
+      const { input, query, partitions, late } = yield* raisedTo26
       // Now b goes on, and a says nothing.
       for (const t of [30, 40, 50]) {
         yield* input.push("b", at(t))

@@ -4,6 +4,7 @@
  * Secrets come in as `Redacted`, and leave this module only inside an {@link Access}, which goes to the SDK.
  */
 import * as Redacted from "effect/Redacted"
+import { connectionParts } from "../../model/ConnectionString.ts"
 import type { BlobLocation } from "./location.ts"
 import type { TokenCredential } from "../../model/TokenCredential.ts"
 
@@ -33,22 +34,13 @@ const emulator = {
   key: "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 }
 
-/** The parts of a connection string, by name in lower case. */
-const partsOf = (text: string): ReadonlyMap<string, string> =>
-  new Map(
-    text
-      .split(";")
-      .filter((part) => part.includes("="))
-      .map((part) => [part.slice(0, part.indexOf("=")).trim().toLowerCase(), part.slice(part.indexOf("=") + 1).trim()])
-  )
-
 const sasOf = (text: string): Redacted.Redacted<string> => Redacted.make(text.trim().replace(/^\?/, ""))
 
 /** Whether the host says which account it is, so that another's key cannot fit. */
 const namesAccount = (location: BlobLocation): boolean => /\.blob\.|:\/\/[^/]+\/./.test(location.endpoint)
 
 const fromConnectionString = (text: string, location: BlobLocation): Access | string => {
-  const parts = partsOf(text)
+  const parts = connectionParts(text)
   const isEmulator = parts.get("usedevelopmentstorage")?.toLowerCase() === "true"
   const account = isEmulator ? emulator.account : parts.get("accountname")
   const key = isEmulator ? emulator.key : parts.get("accountkey")

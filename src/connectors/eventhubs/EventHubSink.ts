@@ -214,8 +214,8 @@ export const sink = <A = unknown>(given: EventHubSinkOptions<A>): Sink<A, "appen
   )
   const settings: Settings = {
     name,
-    connect: Effect.mapError(sharedClient<SinkError>(resolved), (error) =>
-      error instanceof SinkError ? error : sinkError(name, error)
+    connect: sharedClient((connect) =>
+      Effect.flatMap(resolved, (hub) => Effect.mapError(connect(hub), (error) => sinkError(name, error)))
     ),
     keyOf: readerOf(`${own}.partitionKey`, partitionKey as OfRow<never> | undefined, problems),
     partitionOf: readerOf(`${own}.partition`, partition as OfRow<never> | undefined, problems),

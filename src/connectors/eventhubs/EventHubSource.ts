@@ -13,8 +13,8 @@ import type { MessageFormat } from "../../formats/Format.ts"
 import { type OptionProblem, SourceError } from "../../model/Errors.ts"
 import { badInput, durationMs, flag, has, integer, optionsOf, show, text } from "../../model/Options.ts"
 import type { BadInputOptions, Source } from "../../model/Source.ts"
-import { checkConnection, type ConnectionOptions, type EventHubConnection, resolveConnection } from "./connection.ts"
-import type { EventHubsClient } from "./EventHubsClient.ts"
+import { checkConnection, type ConnectionOptions, resolveConnection } from "./connection.ts"
+import type { ConnectHub, EventHubsClient } from "./EventHubsClient.ts"
 import { type ReadingAt, sourceError } from "./faults.ts"
 import { type Decode, type EventHubMeta, metaOf, openHubCursor } from "./hubCursor.ts"
 import { eventsBetween, type Place, placeOf } from "./place.ts"
@@ -29,7 +29,7 @@ export interface EventHubSourceOptions extends ConnectionOptions, BadInputOption
   readonly consumerGroup?: string
   /** Where to begin without a checkpoint; default `earliest`. */
   readonly startAt?: StartOption
-  /** From 1 on: readers of the group with a lower level are sent away, and this one by a higher one. Default none. */
+  /** From 1 on: readers of the group with the same or a lower level, or none, are sent away; this one by a later or higher one. Default none. */
   readonly ownerLevel?: number
   /** Stop when retention took events that were not read (default), or go on, with a dead row that says which. */
   readonly failOnDataLoss?: boolean
@@ -109,27 +109,25 @@ const settingsOf = (options: EventHubSourceOptions, problems: Array<OptionProble
   const refuse = (message: string): SourceError =>
     new SourceError({ connector: name, retryable: false, message: `${name}: ${message}` })
   const resolved = Effect.mapError(resolveConnection(options, timeoutMs), refuse)
-  const shared = sharedClient<SourceError>(resolved)
-  const connect = Effect.gen(function* () {
-    const connection: EventHubConnection = yield* resolved
-    const group = consumerGroup ?? (connection.isLocal ? "$Default" : undefined)
-    if (group === undefined)
-      return yield* Effect.fail(
-        refuse(
-          'name the consumer group: consumerGroup: "$Default", or better one of this query alone: readers of one group get in each other\'s way'
+  const open = (connectHub: ConnectHub): Effect.Effect<Connected, SourceError, Scope.Scope> =>
+    Effect.gen(function* () {
+      const connection = yield* resolved
+      const group = consumerGroup ?? (connection.isLocal ? "$Default" : undefined)
+      if (group === undefined)
+        return yield* Effect.fail(
+          refuse(
+            'name the consumer group: consumerGroup: "$Default", or better one of this query alone: readers of one group get in each other\'s way'
+          )
         )
-      )
-    const at: ReadingAt = {
-      connector: `event hub ${connection.hub} at ${connection.endpoint}`,
-      consumerGroup: group,
-      ownerLevel
-    }
-    const client = yield* Effect.mapError(shared, (error) =>
-      error instanceof SourceError ? error : sourceError(at, error)
-    )
-    return { client, at }
-  })
-  return { name, connect, checkMs }
+      const at: ReadingAt = {
+        connector: `event hub ${connection.hub} at ${connection.endpoint}`,
+        consumerGroup: group,
+        ownerLevel
+      }
+      const client = yield* Effect.mapError(connectHub(connection), (error) => sourceError(at, error))
+      return { client, at }
+    })
+  return { name, connect: sharedClient(open), checkMs }
 }
 
 /** How events become rows; loaded once for each partition that is opened. */

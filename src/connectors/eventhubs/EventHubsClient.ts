@@ -84,7 +84,7 @@ export interface ReceiveOptions {
   readonly partition: string
   readonly consumerGroup: string
   readonly from: StartPosition
-  /** From 1 on: readers of a lower level are sent away, and so is this one by a higher one. */
+  /** From 1 on: readers of the same or a lower level, or none, are sent away, and so is this one by a later or higher one. */
   readonly ownerLevel: number | undefined
   /** Most events that are fetched ahead of what was asked for. */
   readonly prefetchEvents: number

@@ -2,6 +2,7 @@
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { connectionParts } from "../../model/ConnectionString.ts"
 import type { OptionProblem } from "../../model/Errors.ts"
 import type { TokenCredential } from "../../model/TokenCredential.ts"
 
@@ -30,18 +31,6 @@ export interface EventHubConnection {
   readonly operationTimeoutMs: number
 }
 
-/** What a connection string says; its parts by lower-case names. */
-const partsOf = (text: string): ReadonlyMap<string, string> =>
-  new Map(
-    text
-      .split(";")
-      .filter((part) => part.includes("="))
-      .map((part) => {
-        const at = part.indexOf("=")
-        return [part.slice(0, at).trim().toLowerCase(), part.slice(at + 1).trim()]
-      })
-  )
-
 /** What is wrong with a connection string, without any of its values. */
 const faultOf = (parts: ReadonlyMap<string, string>): string | undefined => {
   if (parts.has("hostname"))
@@ -57,7 +46,7 @@ export const readConnectionString = (
   text: Redacted.Redacted,
   hub: string | undefined
 ): { readonly hub: string; readonly endpoint: string; readonly isLocal: boolean } | { readonly fault: string } => {
-  const parts = partsOf(Redacted.value(text))
+  const parts = connectionParts(Redacted.value(text))
   const fault = faultOf(parts)
   if (fault !== undefined) return { fault: `the connection string is not whole: ${fault}` }
   const entity = parts.get("entitypath")

@@ -23,10 +23,10 @@ interface Internals {
 
 const capped = new WeakSet<Link>()
 
-/** Caps the links of a client that are not capped yet; false when this release of the SDK does not let them be found. */
-export const capCredit = (client: unknown, creditMax: number): boolean => {
+/** Caps the links of a client that are not capped yet, where this release of the SDK lets them be found. */
+export const capCredit = (client: unknown, creditMax: number): void => {
   const connection = (client as Internals)._context?.connection?._connection
-  if (typeof connection?.each_receiver !== "function") return false
+  if (typeof connection?.each_receiver !== "function") return
   connection.each_receiver((link) => {
     const address = link.source?.address
     if (capped.has(link) || typeof address !== "string" || !/\/Partitions\//i.test(address)) return
@@ -38,5 +38,4 @@ export const capCredit = (client: unknown, creditMax: number): boolean => {
     }
     capped.add(link)
   })
-  return true
 }

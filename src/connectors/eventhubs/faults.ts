@@ -4,7 +4,7 @@ import type { ClientError, ClientFault } from "./EventHubsClient.ts"
 
 /** Where a source reads. */
 export interface ReadingAt {
-  /** In the user's words: `Event Hubs transactions-stream`. */
+  /** For people: `event hub transactions-stream at sb://...`. */
   readonly connector: string
   readonly consumerGroup: string
   readonly ownerLevel: number | undefined

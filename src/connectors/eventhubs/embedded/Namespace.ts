@@ -123,11 +123,6 @@ export class Namespace {
     })
   }
 
-  /** Adds partitions to a hub, so that it has `count`; fewer than it has are none. */
-  addPartitions(hub: Hub, count: number): Promise<void> {
-    return this.#inTurn(() => this.#extend(hub, count))
-  }
-
   /** Takes a hub away, with its events. */
   remove(hub: Hub, error: AmqpError): Promise<void> {
     this.#hubs.delete(hub.name.toLowerCase())

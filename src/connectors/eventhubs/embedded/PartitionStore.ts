@@ -5,7 +5,7 @@
  * memory, one after the other, and are named by the sequence number and the offset of their first; a file that has
  * grown large is followed by another, and goes when all of it has expired.
  */
-import { crc32 } from "./crc32.ts"
+import { crc32 } from "../../../model/crc32.ts"
 import { lengthOf, type Segment, type Stretch } from "./PartitionLog.ts"
 
 /** An append-only file. */

@@ -56,7 +56,9 @@ const eventHubs = Command.make(
     tlsKey: file("tls-key", "its private key, as PEM"),
     sas: Flag.String("sas").pipe(
       Flag.withMetavar("NAME=KEY"),
-      Flag.withDescription("a key that clients must sign with; default: any will do; as often as needed"),
+      Flag.withDescription(
+        "a key of this service alone, which clients must sign with (other processes can read a command line); default: any will do; as often as needed"
+      ),
       parsed(parseKey, "a key such as RootManageSharedAccessKey=secret"),
       Flag.atLeast(0)
     )

@@ -17,7 +17,7 @@ import { checkConnection, type ConnectionOptions, type EventHubConnection, resol
 import type { EventHubsClient } from "./EventHubsClient.ts"
 import { type ReadingAt, sourceError } from "./faults.ts"
 import { type Decode, type EventHubMeta, metaOf, openHubCursor } from "./hubCursor.ts"
-import { eventsBetween, type Place, placeOf } from "./place.ts"
+import { type Before, beforeOf, eventsBetween, type Place, placeOf } from "./place.ts"
 import { sharedClient } from "./sharedClient.ts"
 import { startsOf, type StartOption } from "./StartPosition.ts"
 
@@ -82,8 +82,8 @@ const newPartitions = (
     })
   )
 
-const storedPlace = (at: ReadingAt, partition: string, from: string): Effect.Effect<Place, SourceError> => {
-  const place = placeOf(from)
+const storedPlace = (at: ReadingAt, partition: string, from: string): Effect.Effect<Place | Before, SourceError> => {
+  const place = placeOf(from) ?? beforeOf(from)
   if (place !== undefined) return Effect.succeed(place)
   const message = `${at.connector}: the stored position is not one of an event hub: start with a new checkpoint`
   return Effect.fail(

@@ -323,6 +323,24 @@ describe("options of an event hub", () => {
     expect(of("Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey=s;EntityPath=other")).toContain("name one")
   })
 
+  it("a connection string where a name belongs, or as plain text, is refused and not shown", () => {
+    const text = "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=secret"
+    const joined = Redacted.make(`${text};EntityPath=h SharedAccessKey=secret`)
+    const wrong: ReadonlyArray<object> = [
+      { hub: text },
+      { namespace: text },
+      { namespace: text, hub: "h", connection: Redacted.make(text) },
+      { hub: "h", connection: text },
+      { hub: "h", connection: joined },
+      { connection: joined }
+    ]
+    for (const options of wrong)
+      for (const made of [EventHubs.source(options), EventHubs.sink(options)]) {
+        expect(made.problems?.length).toBeGreaterThan(0)
+        expect(JSON.stringify([made.name, made.problems])).not.toContain("secret")
+      }
+  })
+
   it("what is wrong is said by option", () => {
     expect(problems({ namespace: "x.servicebus.windows.net" })[0]).toContain("must be named, beside a namespace")
     expect(problems({ hub: "h", startAt: "soon" })[0]).toContain("EventHubs.source.startAt")

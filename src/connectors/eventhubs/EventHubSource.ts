@@ -13,7 +13,13 @@ import type { MessageFormat } from "../../formats/Format.ts"
 import { type OptionProblem, SourceError } from "../../model/Errors.ts"
 import { badInput, durationMs, flag, has, integer, optionsOf, show, text } from "../../model/Options.ts"
 import type { BadInputOptions, Source } from "../../model/Source.ts"
-import { checkConnection, type ConnectionOptions, type EventHubConnection, resolveConnection } from "./connection.ts"
+import {
+  checkConnection,
+  type ConnectionOptions,
+  defaultName,
+  type EventHubConnection,
+  resolveConnection
+} from "./connection.ts"
 import type { EventHubsClient } from "./EventHubsClient.ts"
 import { type ReadingAt, sourceError } from "./faults.ts"
 import { type Decode, type EventHubMeta, metaOf, openHubCursor } from "./hubCursor.ts"
@@ -95,7 +101,7 @@ const settingsOf = (options: EventHubSourceOptions, problems: Array<OptionProble
   const own = "EventHubs.source"
   const { hub, consumerGroup, ownerLevel } = options
   checkConnection(own, options, problems)
-  const name = text(`${own}.name`, options.name ?? (hub === undefined ? "event hub" : `event hub ${hub}`), problems)
+  const name = text(`${own}.name`, options.name ?? defaultName(hub), problems)
   if (consumerGroup !== undefined) text(`${own}.consumerGroup`, consumerGroup, problems)
   if (ownerLevel !== undefined) integer(`${own}.ownerLevel`, ownerLevel, problems, { min: 1 })
   const timeoutMs = durationMs(`${own}.operationTimeout`, options.operationTimeout ?? 10_000, problems, {

@@ -19,6 +19,7 @@ import type { ClientError, PartitionInfo, ReceivedEvent, Receiver } from "./Even
 import { isBrief, sourceError } from "./faults.ts"
 import { type PartitionToRead, warnOfOtherReaders } from "./otherReaders.ts"
 import { type Before, type Place, positionAfter, positionBefore } from "./place.ts"
+import { monotonicMs } from "./questions.ts"
 import { isNothing, type StartPosition } from "./StartPosition.ts"
 
 /** What is known of an event beside its body; the columns of Spark's connector. */
@@ -50,6 +51,8 @@ export interface HubReading<A> extends PartitionToRead {
 const reopensMax = 8
 const pauseMinMs = 100
 const pauseMaxMs = 5_000
+/** A receiver that lasted so long was sound: those that ended before it no longer count, also where no event came. */
+const soundMs = 60_000
 /** What `end` says while the hub does not answer: no place that a reader can stand at, so that nobody is idle for it. */
 const unknownEnd = position("unknown")
 
@@ -68,7 +71,7 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
   #gap: Gap | undefined
   /** Below it, no event is missing. */
   #wholeBelow = -1
-  #receiver: { readonly of: Receiver; readonly scope: Scope.Closeable } | undefined
+  #receiver: { readonly of: Receiver; readonly scope: Scope.Closeable; readonly sinceMs: number } | undefined
   #reopens = 0
 
   constructor(o: HubReading<A>, scope: Scope.Scope, before: Before, place?: Place, gap?: Gap) {
@@ -148,7 +151,7 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
         const options = { partition, consumerGroup, ownerLevel, prefetchEvents, from: this.#from() }
         const opened = yield* Effect.exit(Scope.provide(client.receive(options), scope))
         if (Exit.isSuccess(opened)) {
-          this.#receiver = { of: opened.value, scope }
+          this.#receiver = { of: opened.value, scope, sinceMs: yield* monotonicMs }
           return Effect.void
         }
         yield* Scope.close(scope, Exit.void)
@@ -174,7 +177,10 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
     return Effect.gen({ self: this }, function* () {
       const failed = this.#receiver
       this.#receiver = undefined
-      if (failed !== undefined) yield* Scope.close(failed.scope, Exit.void)
+      if (failed !== undefined) {
+        yield* Scope.close(failed.scope, Exit.void)
+        if ((yield* monotonicMs) - failed.sinceMs >= soundMs) this.#reopens = 0
+      }
       const { partition } = this.#o
       if (!isBrief(error) || ++this.#reopens > reopensMax)
         return yield* Effect.fail(sourceError(this.#o, error, partition, this.start))

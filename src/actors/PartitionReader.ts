@@ -111,7 +111,7 @@ export class PartitionReader {
     const puller = yield* Effect.forkScoped(this.#puller.run(cursor, this.#clock))
     // A puller that fails must end the attempt, whatever this fiber waits for.
     puller.addObserver(() => this.inbox.wake())
-    if (this.#available !== undefined && this.#available === this.status.position) yield* this.#complete(puller)
+    if (this.#hasReadAvailable()) yield* this.#complete(puller)
     for (;;) {
       const edge = this.inbox.ready()
       if (edge === undefined) {
@@ -126,14 +126,14 @@ export class PartitionReader {
           if (!this.#budget.take((message as Data<Pulled>).payload.length)) this.#waitForBudget(message as Data<Pulled>)
           // One operation a chunk at least: it is where the scheduler can give others their turn.
           else yield* this.#process((message as Data<Pulled>).payload.chunk) ?? Effect.void
-          if (this.#available !== undefined && this.#available === this.status.position) yield* this.#complete(puller)
+          if (this.#hasReadAvailable()) yield* this.#complete(puller)
           break
         case "end":
           yield* this.#o.onlyAvailable === undefined ? this.#ends() : this.#complete(puller)
           break
         case "barrier":
           yield* this.#barrier(message)
-          if (this.#available !== undefined && this.#available === this.status.position) yield* this.#complete(puller)
+          if (this.#hasReadAvailable()) yield* this.#complete(puller)
           break
         case "drain":
           if (this.#completed) this.#time.settle()
@@ -171,6 +171,13 @@ export class PartitionReader {
       while (this.#pulled.poll() !== undefined);
     }
     return Effect.andThen(this.#drain(puller), this.#o.onlyAvailable?.completed() ?? Effect.void)
+  }
+
+  /** Whether it stands at the end that was there at the start, or behind it: chunks do not stop where that was. */
+  #hasReadAvailable(): boolean {
+    const [at, end] = [this.status.position, this.#available]
+    if (at === undefined || end === undefined) return false
+    return at === end || (this.#o.source.rowsBetween?.(at, end) ?? 1) <= 0
   }
 
   #hasCaughtUp(cursor: PartitionCursor<unknown, unknown, unknown>): Effect.Effect<boolean, unknown> {

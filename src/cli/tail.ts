@@ -10,10 +10,10 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
-import type { EventHubsClient, PartitionInfo, ReceivedEvent } from "../connectors/eventhubs/EventHubsClient.ts"
+import type { EventHubsClient, ReceivedEvent } from "../connectors/eventhubs/EventHubsClient.ts"
 import { type ReadingAt, sourceError } from "../connectors/eventhubs/faults.ts"
 import { type Decode, openHubCursor } from "../connectors/eventhubs/hubCursor.ts"
-import type { StartPosition } from "../connectors/eventhubs/StartPosition.ts"
+import { isNothing, type StartPosition } from "../connectors/eventhubs/StartPosition.ts"
 import type { PartitionCursor } from "../model/Source.ts"
 import { Limits } from "../model/Limits.ts"
 import { jsonLine, tableHead, tableRow } from "./eventText.ts"
@@ -47,15 +47,6 @@ interface Opened {
   /** The last event to print; undefined: there is no last. */
   readonly last: number | undefined
   readonly cursor: PartitionCursor<ReceivedEvent, unknown, unknown>
-}
-
-/** Whether reading from there to the end brings nothing. */
-const isNothing = (from: StartPosition, info: PartitionInfo): boolean => {
-  if (info.lastSequenceNumber < info.beginSequenceNumber) return true
-  if ("at" in from) return from.at === "latest"
-  if ("sequenceNumber" in from) return from.sequenceNumber > info.lastSequenceNumber - (from.inclusive === true ? 0 : 1)
-  if ("enqueuedTime" in from) return Number(from.enqueuedTime) >= info.lastEnqueuedMs
-  return from.offset === info.lastOffset && from.inclusive !== true
 }
 
 const openAll = (

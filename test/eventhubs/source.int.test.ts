@@ -209,7 +209,8 @@ describe("an event hub as a source", () => {
         const rest = yield* readAll(features, cursor, 5)
         expect(rest.rows).toEqual(rows(16, 20))
         expect(rest.dead.map(({ detail }) => detail)).toEqual([
-          "the 11 events 5 to 15 are gone: retention took them before they were read"
+          "the 7 events 5 to 11 are gone: retention took them before they were read",
+          "the 4 events 12 to 15 are gone: retention took them before they were read"
         ])
       })
     ))
@@ -311,6 +312,24 @@ describe("options of an event hub", () => {
     expect(of("Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=n")).toContain("SharedAccessKey=...")
     expect(of("HostName=x.azure-devices.net;SharedAccessKeyName=n;SharedAccessKey=s")).toContain("IoT Hub")
     expect(of("Endpoint=sb://x/;SharedAccessKeyName=n;SharedAccessKey=s;EntityPath=other")).toContain("name one")
+  })
+
+  it("a connection string where a name belongs, or as plain text, is refused and not shown", () => {
+    const text = "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey=secret"
+    const joined = Redacted.make(`${text};EntityPath=h SharedAccessKey=secret`)
+    const wrong: ReadonlyArray<object> = [
+      { hub: text },
+      { namespace: text },
+      { namespace: text, hub: "h", connection: Redacted.make(text) },
+      { hub: "h", connection: text },
+      { hub: "h", connection: joined },
+      { connection: joined }
+    ]
+    for (const options of wrong)
+      for (const made of [EventHubs.source(options), EventHubs.sink(options)]) {
+        expect(made.problems?.length).toBeGreaterThan(0)
+        expect(JSON.stringify([made.name, made.problems])).not.toContain("secret")
+      }
   })
 
   it("what is wrong is said by option", () => {

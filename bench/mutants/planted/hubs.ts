@@ -23,8 +23,8 @@ export const ofHubs: ReadonlyArray<Planted> = [
     edits: [
       [
         cursor,
-        "if (place === undefined) return this.#o.start",
-        "if (place === undefined || place.after >= -1) return this.#o.start"
+        "if (place === undefined) return this.#before.start",
+        "if (place === undefined || place.after >= -1) return this.#before.start"
       ]
     ]
   }),
@@ -73,8 +73,8 @@ export const ofHubs: ReadonlyArray<Planted> = [
     edits: [
       [
         cursor,
-        "Option.some(Option.isNone(info) ? unknownEnd : endOf(info.value))",
-        "Option.some(Option.isNone(info) ? (this.start ?? unknownEnd) : endOf(info.value))"
+        "if (Option.isNone(info)) return Option.some(unknownEnd)",
+        "if (Option.isNone(info)) return Option.some(this.start)"
       ]
     ]
   })

@@ -21,7 +21,7 @@ import { makeProcessMarkers } from "../../model/ProcessMarkers.ts"
 import { fieldOf } from "../../model/RowChunk.ts"
 import type { Sink, SinkBatch, SinkFeatures, SinkWriter, WriterContext } from "../../model/Sink.ts"
 import { textOf } from "../../model/Text.ts"
-import { checkConnection, type ConnectionOptions, resolveConnection } from "./connection.ts"
+import { checkConnection, type ConnectionOptions, defaultName, resolveConnection } from "./connection.ts"
 import type { EventHubsClient, OutgoingEvent } from "./EventHubsClient.ts"
 import { sinkError } from "./faults.ts"
 import { sendPatiently } from "./sendPatiently.ts"
@@ -197,7 +197,7 @@ export const sink = <A = unknown>(given: EventHubSinkOptions<A>): Sink<A, "appen
   const problems: Array<OptionProblem> = []
   checkConnection(own, options, problems)
   const { hub, partitionKey, partition, messageId, schema, body } = options
-  const name = text(`${own}.name`, options.name ?? (hub === undefined ? "event hub" : `event hub ${hub}`), problems)
+  const name = text(`${own}.name`, options.name ?? defaultName(hub), problems)
   if (partitionKey !== undefined && partition !== undefined)
     problems.push({
       option: `${own}.partition`,

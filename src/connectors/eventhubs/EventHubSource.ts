@@ -13,11 +13,11 @@ import type { MessageFormat } from "../../formats/Format.ts"
 import { type OptionProblem, SourceError } from "../../model/Errors.ts"
 import { badInput, durationMs, flag, has, integer, optionsOf, show, text } from "../../model/Options.ts"
 import type { BadInputOptions, Source } from "../../model/Source.ts"
-import { checkConnection, type ConnectionOptions, resolveConnection } from "./connection.ts"
+import { checkConnection, type ConnectionOptions, defaultName, resolveConnection } from "./connection.ts"
 import type { ConnectHub, EventHubsClient } from "./EventHubsClient.ts"
 import { type ReadingAt, sourceError } from "./faults.ts"
 import { type Decode, type EventHubMeta, metaOf, openHubCursor } from "./hubCursor.ts"
-import { eventsBetween, type Place, placeOf } from "./place.ts"
+import { type Before, beforeOf, eventsBetween, type Place, placeOf } from "./place.ts"
 import { sharedClient } from "./sharedClient.ts"
 import { startsOf, type StartOption } from "./StartPosition.ts"
 
@@ -82,8 +82,8 @@ const newPartitions = (
     })
   )
 
-const storedPlace = (at: ReadingAt, partition: string, from: string): Effect.Effect<Place, SourceError> => {
-  const place = placeOf(from)
+const storedPlace = (at: ReadingAt, partition: string, from: string): Effect.Effect<Place | Before, SourceError> => {
+  const place = placeOf(from) ?? beforeOf(from)
   if (place !== undefined) return Effect.succeed(place)
   const message = `${at.connector}: the stored position is not one of an event hub: start with a new checkpoint`
   return Effect.fail(
@@ -95,7 +95,7 @@ const settingsOf = (options: EventHubSourceOptions, problems: Array<OptionProble
   const own = "EventHubs.source"
   const { hub, consumerGroup, ownerLevel } = options
   checkConnection(own, options, problems)
-  const name = text(`${own}.name`, options.name ?? (hub === undefined ? "event hub" : `event hub ${hub}`), problems)
+  const name = text(`${own}.name`, options.name ?? defaultName(hub), problems)
   if (consumerGroup !== undefined) text(`${own}.consumerGroup`, consumerGroup, problems)
   if (ownerLevel !== undefined) integer(`${own}.ownerLevel`, ownerLevel, problems, { min: 1 })
   const timeoutMs = durationMs(`${own}.operationTimeout`, options.operationTimeout ?? 10_000, problems, {

@@ -4,6 +4,7 @@
  */
 import type { OptionProblem } from "../../model/Errors.ts"
 import { has, show } from "../../model/Options.ts"
+import type { PartitionInfo } from "./EventHubsClient.ts"
 
 /** A place in a partition. */
 export type StartPosition =
@@ -99,4 +100,13 @@ export const startsOf = (option: string, value: StartOption, problems: Array<Opt
     })
   const byPartition = new Map(entries.map(([id, start]) => [id, one(`${option}.partitions.${id}`, start)]))
   return { of: (partition) => byPartition.get(partition) ?? rest }
+}
+
+/** Whether reading from there to the end brings nothing. */
+export const isNothing = (from: StartPosition, info: PartitionInfo): boolean => {
+  if (info.lastSequenceNumber < info.beginSequenceNumber) return true
+  if ("at" in from) return from.at === "latest"
+  if ("sequenceNumber" in from) return from.sequenceNumber > info.lastSequenceNumber - (from.inclusive === true ? 0 : 1)
+  if ("enqueuedTime" in from) return Number(from.enqueuedTime) >= info.lastEnqueuedMs
+  return from.offset === info.lastOffset && from.inclusive !== true
 }

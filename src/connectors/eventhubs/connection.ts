@@ -31,6 +31,14 @@ export interface EventHubConnection {
   readonly operationTimeoutMs: number
 }
 
+const isHubName = (name: unknown): name is string => typeof name === "string" && /^[\w.-]{1,256}$/.test(name)
+
+/** How a source or a sink is called by default. What is no name may be a connection string, given for one by mistake. */
+export const defaultName = (hub: unknown): string => (isHubName(hub) ? `event hub ${hub}` : "event hub")
+
+/** A wrong value for people to see, unless it may be a connection string. */
+const shown = (value: unknown): string => (/[;=]/.test(String(value)) ? "<redacted>" : String(value))
+
 /** What is wrong with a connection string, without any of its values. */
 const faultOf = (parts: ReadonlyMap<string, string>): string | undefined => {
   if (parts.has("hostname"))
@@ -53,8 +61,14 @@ export const readConnectionString = (
   const name = hub ?? entity
   if (name === undefined || name === "")
     return { fault: "no hub is named: give hub, or a connection string with EntityPath=..." }
+  if (!isHubName(name)) {
+    const where = hub === undefined ? "EntityPath=... of the connection string" : "hub"
+    return { fault: `${where} is not the name of an event hub: letters, digits, dots, hyphens and underscores` }
+  }
   if (hub !== undefined && entity !== undefined && hub.toLowerCase() !== entity.toLowerCase())
-    return { fault: `the connection string is of the hub ${entity}, and hub says ${hub}: name one` }
+    return {
+      fault: `the connection string is of ${isHubName(entity) ? `the hub ${entity}` : "another hub"}, and hub says ${hub}: name one`
+    }
   const endpoint = (parts.get("endpoint") ?? "").replace(/\/$/, "")
   return { hub: name, endpoint, isLocal: parts.get("usedevelopmentemulator")?.toLowerCase() === "true" }
 }
@@ -66,18 +80,28 @@ export const checkConnection = (
   problems: Array<OptionProblem>
 ): void => {
   if (namespace !== undefined && connection !== undefined)
-    problems.push({ option: `${prefix}.namespace`, value: namespace, fix: "give namespace or connection, not both" })
+    problems.push({
+      option: `${prefix}.namespace`,
+      value: shown(namespace),
+      fix: "give namespace or connection, not both"
+    })
   if (namespace !== undefined && !/^[a-z0-9][a-z0-9.-]*\.[a-z]+$/i.test(namespace))
     problems.push({
       option: `${prefix}.namespace`,
-      value: namespace,
+      value: shown(namespace),
       fix: "must be like my-namespace.servicebus.windows.net"
     })
-  if (hub !== undefined && (typeof hub !== "string" || !/^[\w.-]{1,256}$/.test(hub)))
-    problems.push({ option: `${prefix}.hub`, value: String(hub), fix: "must be the name of an event hub" })
+  if (hub !== undefined && !isHubName(hub))
+    problems.push({ option: `${prefix}.hub`, value: shown(hub), fix: "must be the name of an event hub" })
   if (namespace !== undefined && hub === undefined)
     problems.push({ option: `${prefix}.hub`, value: "undefined", fix: "must be named, beside a namespace" })
-  if (connection !== undefined && Redacted.isRedacted(connection)) {
+  if (connection !== undefined && !Redacted.isRedacted(connection) && !Config.isConfig(connection))
+    problems.push({
+      option: `${prefix}.connection`,
+      value: "<redacted>",
+      fix: 'must be Config.Redacted("VARIABLE"), or Redacted.make(text)'
+    })
+  else if (connection !== undefined && Redacted.isRedacted(connection)) {
     const read = readConnectionString(connection as Redacted.Redacted, hub)
     if ("fault" in read) problems.push({ option: `${prefix}.connection`, value: "<redacted>", fix: read.fault })
   }

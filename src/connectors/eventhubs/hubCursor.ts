@@ -18,8 +18,9 @@ import type { Demand, PartitionCursor, SourceChunk } from "../../model/Source.ts
 import type { ClientError, PartitionInfo, ReceivedEvent, Receiver } from "./EventHubsClient.ts"
 import { isBrief, sourceError } from "./faults.ts"
 import { type PartitionToRead, warnOfOtherReaders } from "./otherReaders.ts"
-import { type Place, positionAfter } from "./place.ts"
-import type { StartPosition } from "./StartPosition.ts"
+import { type Before, type Place, positionAfter, positionBefore } from "./place.ts"
+import { monotonicMs } from "./questions.ts"
+import { isNothing, type StartPosition } from "./StartPosition.ts"
 
 /** What is known of an event beside its body; the columns of Spark's connector. */
 export interface EventHubMeta {
@@ -50,6 +51,8 @@ export interface HubReading<A> extends PartitionToRead {
 const reopensMax = 8
 const pauseMinMs = 100
 const pauseMaxMs = 5_000
+/** A receiver that lasted so long was sound: those that ended before it no longer count, also where no event came. */
+const soundMs = 60_000
 /** What `end` says while the hub does not answer: no place that a reader can stand at, so that nobody is idle for it. */
 const unknownEnd = position("unknown")
 
@@ -63,36 +66,42 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
   readonly #o: HubReading<A>
   readonly #scope: Scope.Scope
   #place: Place | undefined
-  /** The last event that was there when the partition was opened: where no place is known, what came later is waited for. */
-  readonly #lastAtOpen: number
+  /** Where it begins, while no place is known. */
+  readonly #before: Before
   #gap: Gap | undefined
   /** Below it, no event is missing. */
   #wholeBelow = -1
-  #receiver: { readonly of: Receiver; readonly scope: Scope.Closeable } | undefined
+  #receiver: { readonly of: Receiver; readonly scope: Scope.Closeable; readonly sinceMs: number } | undefined
   #reopens = 0
 
-  constructor(o: HubReading<A>, scope: Scope.Scope, place: Place | undefined, gap: Gap | undefined, last: number) {
-    this.#lastAtOpen = last
+  constructor(o: HubReading<A>, scope: Scope.Scope, before: Before, place?: Place, gap?: Gap) {
+    this.#before = before
     this.#o = o
     this.#scope = scope
     this.#place = place
     this.#gap = gap
   }
 
-  get start(): Position | undefined {
-    return this.#place === undefined ? undefined : positionAfter(this.#place)
+  get start(): Position {
+    return this.#place === undefined ? positionBefore(this.#before) : positionAfter(this.#place)
   }
 
   readonly pull = (demand: Demand): Effect.Effect<SourceChunk<A, EventHubMeta>, SourceError> =>
-    Effect.andThen(
-      this.#ready,
-      Effect.sync(() => this.#take(demand))
-    )
+    Effect.suspend(() => {
+      // After what is gone, there may be no event for long.
+      if (this.#gap !== undefined && this.#gap.to === this.#place?.after) return Effect.sync(() => this.#tell())
+      return Effect.andThen(
+        this.#ready,
+        Effect.sync(() => this.#take(demand))
+      )
+    })
 
   readonly end: Effect.Effect<Option.Option<Position>> = Effect.suspend(() =>
-    Effect.map(Effect.option(this.#o.client.info(this.#o.partition)), (info) =>
-      Option.some(Option.isNone(info) ? unknownEnd : endOf(info.value))
-    )
+    Effect.map(Effect.option(this.#o.client.info(this.#o.partition)), (info) => {
+      if (Option.isNone(info)) return Option.some(unknownEnd)
+      const isAtEnd = this.#place === undefined && isNothing(this.#before.start, info.value)
+      return Option.some(isAtEnd ? this.start : endOf(info.value))
+    })
   )
 
   /** Until an event waits that was not handed out before, and what came before it is known not to be missing. */
@@ -111,7 +120,7 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
       })
     }
     const first = waiting()[0].sequenceNumber
-    const next = (this.#place?.after ?? this.#lastAtOpen) + 1
+    const next = (this.#place?.after ?? this.#before.last) + 1
     return first <= Math.max(next, this.#wholeBelow) ? Effect.void : this.#jumped(next, first)
   })
 
@@ -130,8 +139,7 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
 
   #lost(gap: Gap): Effect.Effect<void, SourceError> {
     if (this.#o.failOnDataLoss) return Effect.fail(dataLoss(this.#o, gap))
-    // One that was found when the partition was opened may not have been told yet: this one begins where it ends.
-    this.#gap = { from: this.#gap?.from ?? gap.from, to: gap.to }
+    this.#gap = gap
     return Effect.void
   }
 
@@ -143,7 +151,7 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
         const options = { partition, consumerGroup, ownerLevel, prefetchEvents, from: this.#from() }
         const opened = yield* Effect.exit(Scope.provide(client.receive(options), scope))
         if (Exit.isSuccess(opened)) {
-          this.#receiver = { of: opened.value, scope }
+          this.#receiver = { of: opened.value, scope, sinceMs: yield* monotonicMs }
           return Effect.void
         }
         yield* Scope.close(scope, Exit.void)
@@ -157,7 +165,7 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
 
   #from(): StartPosition {
     const place = this.#place
-    if (place === undefined) return this.#o.start
+    if (place === undefined) return this.#before.start
     if (place.after < 0) return { at: "earliest" }
     return place.offset === undefined
       ? { sequenceNumber: place.after, inclusive: false }
@@ -169,12 +177,22 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
     return Effect.gen({ self: this }, function* () {
       const failed = this.#receiver
       this.#receiver = undefined
-      if (failed !== undefined) yield* Scope.close(failed.scope, Exit.void)
+      if (failed !== undefined) {
+        yield* Scope.close(failed.scope, Exit.void)
+        if ((yield* monotonicMs) - failed.sinceMs >= soundMs) this.#reopens = 0
+      }
       const { partition } = this.#o
       if (!isBrief(error) || ++this.#reopens > reopensMax)
         return yield* Effect.fail(sourceError(this.#o, error, partition, this.start))
       yield* Effect.sleep(Math.min(pauseMaxMs, pauseMinMs * 2 ** (this.#reopens - 1)))
     })
+  }
+
+  /** What is gone, by itself. */
+  #tell(): SourceChunk<A, EventHubMeta> {
+    const dead = [gapRow(this.#gap as Gap)]
+    this.#gap = undefined
+    return { length: 0, rows: [], dead, next: this.start, bytes: 0 }
   }
 
   /** At least one event; up to where numbers jump. */
@@ -245,12 +263,14 @@ const dataLoss = (o: HubReading<unknown>, gap: Gap): SourceError =>
     message: `${o.connector}, partition ${o.partition}: ${gapText(gap)} gone: retention took them before they were read: set failOnDataLoss: false to go on without them`
   })
 
+const placeBehind = (after: number, info: PartitionInfo): Place => ({
+  after,
+  offset: after === info.lastSequenceNumber && after >= 0 ? info.lastOffset : undefined
+})
+
 /** The place where reading begins when no checkpoint says so; undefined: only the first event will tell. */
 const placeAt = (start: StartPosition, info: PartitionInfo): Place | undefined => {
-  const behind = (after: number): Place => ({
-    after,
-    offset: after === info.lastSequenceNumber && after >= 0 ? info.lastOffset : undefined
-  })
+  const behind = (after: number): Place => placeBehind(after, info)
   if ("at" in start) return behind(start.at === "latest" ? info.lastSequenceNumber : info.beginSequenceNumber - 1)
   if ("sequenceNumber" in start)
     return behind(Math.max(start.sequenceNumber - (start.inclusive === true ? 1 : 0), info.beginSequenceNumber - 1))
@@ -260,15 +280,17 @@ const placeAt = (start: StartPosition, info: PartitionInfo): Place | undefined =
 /** Opens a partition at a stored place, or where the options say. */
 export const openHubCursor = <A>(
   o: HubReading<A>,
-  stored: Place | undefined
+  stored: Place | Before | undefined
 ): Effect.Effect<PartitionCursor<A, EventHubMeta, SourceError>, SourceError, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const info = yield* Effect.mapError(o.client.info(o.partition), (error) => sourceError(o, error, o.partition))
     yield* warnOfOtherReaders(o)
-    const cursorAt = (place: Place | undefined, gap?: Gap): HubCursor<A> =>
-      new HubCursor(o, scope, place, gap, info.lastSequenceNumber)
+    const before =
+      stored !== undefined && "start" in stored ? stored : { start: o.start, last: info.lastSequenceNumber }
+    const cursorAt = (place?: Place, gap?: Gap): HubCursor<A> => new HubCursor(o, scope, before, place, gap)
     if (stored === undefined) return cursorAt(placeAt(o.start, info))
+    if ("start" in stored) return cursorAt()
     if (stored.after > info.lastSequenceNumber) {
       const message = `${o.connector}, partition ${o.partition}: the checkpoint is behind event ${stored.after}, and the last one there is ${info.lastSequenceNumber}: the hub was made anew: start from the beginning with a new checkpoint`
       return yield* Effect.fail(
@@ -279,5 +301,5 @@ export const openHubCursor = <A>(
     if (lost <= 0) return cursorAt(stored)
     const gap = { from: stored.after + 1, to: info.beginSequenceNumber - 1 }
     if (o.failOnDataLoss) return yield* Effect.fail(dataLoss(o, gap))
-    return cursorAt({ after: gap.to, offset: undefined }, gap)
+    return cursorAt(placeBehind(gap.to, info), gap)
   })

@@ -1,11 +1,39 @@
 /** Where a reader of a partition stands, as text in a checkpoint: behind which event. Pure. */
+import type { OptionProblem } from "../../model/Errors.ts"
 import { position, type Position } from "../../model/Position.ts"
+import { type StartPosition, startsOf } from "./StartPosition.ts"
 
 /** Behind an event; `offset` is unknown where no event was read yet. */
 export interface Place {
   /** Of the event that was read last; -1: none was, from the very first on. */
   readonly after: number
   readonly offset: string | undefined
+}
+
+/** Nothing was read yet, and only the first event will tell where that is: after a time, or behind an offset. */
+export interface Before {
+  readonly start: StartPosition
+  /** The last event that was there when this began: what comes after it is waited for. */
+  readonly last: number
+}
+
+/** As a position; equal ones give equal texts. */
+export const positionBefore = ({ start, last }: Before): Position =>
+  position(`{"start":${JSON.stringify(start)},"last":${last}}`)
+
+/** Reads what {@link positionBefore} wrote; undefined when it is something else. */
+export const beforeOf = (stored: string): Before | undefined => {
+  try {
+    const value = JSON.parse(stored) as { readonly start?: unknown; readonly last?: unknown } | null
+    const { start, last } = value ?? {}
+    if (typeof start !== "object" || start === null || typeof last !== "number" || !Number.isSafeInteger(last))
+      return undefined
+    const problems: Array<OptionProblem> = []
+    const of = startsOf("start", start as StartPosition, problems).of("")
+    return problems.length === 0 ? { start: of, last } : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** As a position; equal places give equal texts. */

@@ -15,7 +15,8 @@ export type Turn = Effect.Effect<void>
 /** 40 questions a second: the rest is left to other programs, and to questions that the SDK asks again. */
 const everyMs = 25
 
-const now: Effect.Effect<number> = Clock.clockWith((clock) =>
+/** Time that only passes, ms. */
+export const monotonicMs: Effect.Effect<number> = Clock.clockWith((clock) =>
   Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
 )
 
@@ -25,9 +26,9 @@ const makeTurn = (): Turn => {
   let lastMs = -Infinity
   return one.withPermit(
     Effect.gen(function* () {
-      const waitMs = Math.min(everyMs, lastMs + everyMs - (yield* now))
+      const waitMs = Math.min(everyMs, lastMs + everyMs - (yield* monotonicMs))
       if (waitMs > 0) yield* Effect.sleep(waitMs)
-      lastMs = yield* now
+      lastMs = yield* monotonicMs
     })
   )
 }

@@ -195,6 +195,8 @@ export const sdkSuite = async (language: Language, name: string, own: Peculiarit
       withService({ hubs }, async (world) => {
         const hub = world.service.connectionString("hub")
         await peer.send(hub, { partition: "0", events: numbered(0, 3) })
+        let hasIt: () => void = () => undefined
+        const owned = new Promise<void>((done) => (hasIt = done))
         const reading = Effect.runPromise(
           Effect.scoped(
             Effect.gen(function* () {
@@ -204,11 +206,13 @@ export const sdkSuite = async (language: Language, name: string, own: Peculiarit
                 ownerLevel: 1
               })
               const cursor = yield* source.open("0", Option.none())
+              yield* cursor.pull(demand(1))
+              hasIt()
               return yield* Effect.flip(Effect.forever(cursor.pull(demand(3))))
             })
           )
         )
-        await readersOf(world, 1)
+        await owned
         expect((await peer.read(hub, { partition: "0", group: "readers", count: 3, level: 2 })).events).toHaveLength(3)
         expect(String(await reading)).toMatch(/partition 0.*consumer group readers has taken it/s)
       }))

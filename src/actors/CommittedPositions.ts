@@ -12,6 +12,7 @@ import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
 import type { ReaderRecord } from "../checkpoint/Manifest.ts"
+import { StoreError } from "../model/Errors.ts"
 import { Limits } from "../model/Limits.ts"
 import type { PartitionId, Position } from "../model/Position.ts"
 import { textOf } from "../model/Text.ts"
@@ -83,7 +84,9 @@ export class CommittedPositions {
       return Effect.as(before === 0 ? Effect.void : Effect.logInfo(again), true)
     }
     this.#failures++
-    const why = textOf(Cause.squash(exit.cause))
+    const error = Cause.squash(exit.cause)
+    // Its message names the object already.
+    const why = error instanceof StoreError ? error.message : textOf(error)
     const message = `${this.#operator}: committed positions are not published: ${why}; the query goes on, and it is tried again`
     return Effect.as(before > 0 ? Effect.void : Effect.logWarning(message), false)
   }

@@ -10,7 +10,8 @@ import { type BlobStoreOptions, store } from "./connectors/blob/BlobObjectStore.
 export type { BlobAccess } from "./connectors/blob/access.ts"
 export type { TokenCredential } from "./model/TokenCredential.ts"
 export { type BlobStoreOptions, store } from "./connectors/blob/BlobObjectStore.ts"
-export { type HubPosition, publishPositions, type PublishedGroup } from "./connectors/blob/publishPositions.ts"
+export type { HubPosition, PublishedGroup } from "./model/HubPositions.ts"
+export { publishPositions } from "./connectors/blob/publishPositions.ts"
 
 /** Keeps everything in Blob storage, below a path; see {@link store} for paths and options. */
 export const checkpoint = (path: string, options: BlobStoreOptions = {}): Layer.Layer<CheckpointStore> =>

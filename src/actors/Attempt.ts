@@ -16,7 +16,8 @@ import type { PlanFingerprint } from "../model/PlanFingerprint.ts"
 import type { SourceNode } from "../streams/Plan.ts"
 import { Build } from "./Build.ts"
 import { lagLook, type LagLook, lagLookMs, withLook } from "./CatchUp.ts"
-import { budgetOf, coordinate, type Ended } from "./Coordinator.ts"
+import { CommittedPositions } from "./CommittedPositions.ts"
+import { budgetOf, coordinate, type CoordinatorOptions, type Ended } from "./Coordinator.ts"
 import { guardSource } from "./Guard.ts"
 import { LogNames } from "./LogNames.ts"
 import { type CoordinatorEvent, Mailbox } from "./Mailbox.ts"
@@ -128,6 +129,13 @@ export const makeAttempt = (
           }
         }
       })
+    const told = o.topology.sources.flatMap(({ source }, i) => {
+      const { committed } = source as ReadySource
+      return committed === undefined
+        ? []
+        : [new CommittedPositions(o.topology.nameOf(o.topology.sources[i]), committed)]
+    })
+    const onCommitted: CoordinatorOptions["onCommitted"] = (readers) => told.forEach((source) => source.note(readers))
     const run = Effect.gen(function* () {
       for (const writer of built.writers) yield* fork(writer.run)
       for (const stage of built.stages.values()) for (const instance of stage) yield* fork(instance.run)
@@ -144,6 +152,9 @@ export const makeAttempt = (
         const isDynamic = node.source.features.dynamicPartitions && !o.untilAvailable
         if (isDynamic) yield* fork(discover(node, sourceOf(node)))
       }
+      // What is gone on from is committed, and may not have been told.
+      onCommitted(o.ownership.base.readers)
+      for (const source of told) yield* fork(source.run)
       const coordinated = coordinate({
         query: o.query,
         mailbox,
@@ -161,9 +172,12 @@ export const makeAttempt = (
         parallelism: o.parallelism,
         timeoutMs: o.checkpointTimeoutMs,
         failuresMax: o.checkpointFailuresMax,
-        state: o.state
+        state: o.state,
+        onCommitted
       })
-      return yield* Effect.raceFirst(coordinated, Effect.andThen(FiberSet.join(fibers), Effect.never))
+      const ended = yield* Effect.raceFirst(coordinated, Effect.andThen(FiberSet.join(fibers), Effect.never))
+      yield* Effect.forEach(told, (source) => source.settled, { concurrency: "unbounded", discard: true })
+      return ended
     })
     return { status: built.status, run }
   })

@@ -36,6 +36,8 @@ export interface EpochsOptions {
   readonly timeoutMs: number
   readonly failuresMax: number
   readonly state: QueryState
+  /** Told where the readers stood in an epoch that has been committed. */
+  readonly onCommitted: (readers: ReadonlyArray<ReaderRecord>) => void
 }
 
 type Align = Effect.Effect<ReadonlyArray<Report>, unknown>
@@ -118,6 +120,7 @@ export class Epochs {
       const committedAt = monotonicNow(clock)
       const nowMs = clock.currentTimeMillisUnsafe()
       const moments: Moments = { atMs, nowMs, began, aligned, stateAt, publishedAt, committedAt }
+      this.#o.onCommitted(manifest.readers)
       noteEpoch(state, manifest, reports, this.#readers, moments)
       this.#done(manifest, committedAt - aligned, committedAt)
       yield* Effect.catchIf(

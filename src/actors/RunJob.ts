@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { CheckpointStore } from "../checkpoint/CheckpointStore.ts"
 import { QueryError } from "../model/Errors.ts"
 import { type Job, JobTypeId } from "./Job.ts"
-import { checkSinksOfJob, shareSourcesOfJob } from "./shared/JobPlans.ts"
+import { checkSharedOfJob, shareSourcesOfJob } from "./shared/JobPlans.ts"
 import type { QueryHandle } from "./QueryHandle.ts"
 import type { QueryOptions } from "./QueryOptions.ts"
 import { start } from "./Run.ts"
@@ -36,7 +36,7 @@ export const startJob = <N extends string, E, R>(
   job[JobTypeId].wrap(
     Effect.gen(function* () {
       const { queries, options } = job[JobTypeId]
-      yield* checkSinksOfJob(queries)
+      yield* checkSharedOfJob(queries)
       const handles: Array<readonly [string, QueryHandle<unknown>]> = []
       for (const { name, pipeline, leave } of yield* shareSourcesOfJob(queries)) {
         const handle = yield* start(pipeline, { ...options, name } as QueryOptions<unknown, unknown>)

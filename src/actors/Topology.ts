@@ -127,6 +127,10 @@ export const layOut = (plan: QueryPlan, deadLetters: AnySink): Topology => {
     addStage(output.sink, outputStage(output.name, output.sink))
   }
   checkShared(plan, problems)
+  checkPublished(
+    order.filter((node) => node.kind === "source"),
+    problems
+  )
   for (const node of order) if (node.kind === "withEventTime") checkOneOrder(node.input, problems)
   for (const node of order) {
     if (isKeyed(node) && node.kind !== "running" && node.late.kind === "to") {
@@ -244,6 +248,15 @@ const checkOneOrder = (input: PlanNode, problems: Array<OptionProblem>): void =>
     return all
   }
   sources(input)
+}
+
+/** A source that publishes positions publishes those of one reading. */
+const checkPublished = (sources: ReadonlyArray<SourceNode>, problems: Array<OptionProblem>): void => {
+  for (const [i, { source }] of sources.entries()) {
+    if (source.committed === undefined || sources.findIndex((other) => other.source === source) === i) continue
+    const fix = "publishes positions, and is read twice: read it by one EventStream.from, and split its rows"
+    problems.push({ option: "EventStream.from", value: source.name, fix })
+  }
 }
 
 /** Two outputs may share one sink only when it takes several writers (rule M1). */

@@ -90,6 +90,10 @@ export const Limits = {
   blobBytesMax: 5_000 * (1 << 20),
   /** Names that one request for a listing may give: the service's own bound. */
   blobPageNamesMax: 5_000,
+  /** How long a source may take to publish committed positions, when that is tried again, and how long a drain waits. */
+  publishTimeoutMs: 60_000,
+  publishRetryMs: 10_000,
+  publishDrainMs: 5_000,
   /** Partitions whose positions are published at a time. */
   blobPublishersMax: 8,
   /** Heartbeat intervals without a sign of life after which an owner is taken for dead (rule C5a). */

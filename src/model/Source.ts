@@ -97,6 +97,12 @@ export interface Source<out A, out Meta = unknown, out E = never, out R = never>
    * positions do not tell. Of a source that has it and knows its ends, lag is known in rows. Pure, and cheap.
    */
   readonly rowsBetween?: (from: Position, to: Position) => number | undefined
+  /**
+   * Told where partitions stand in the last committed epoch, those that have moved, so that a copy can be published for
+   * others. One call at a time, beside the query, which neither waits for it nor fails with it; has to be interruptible.
+   * A source that has it is read once, by one query.
+   */
+  readonly committed?: (positions: ReadonlyMap<PartitionId, Position>) => Effect.Effect<void, unknown, R>
   /** Opens a partition at a position, or, without one, where the source's options say. */
   readonly open: (
     partition: PartitionId,

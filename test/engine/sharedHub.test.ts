@@ -142,6 +142,44 @@ describe("M1: a shared reading", () => {
       })
     ))
 
+  it("keeps for each where it began without a position, so that `latest` stays what it was", () =>
+    run(
+      Effect.gen(function* () {
+        const channel = Memory.channel<number>()
+        yield* channel.push("0", [1, 2])
+        const latest = {
+          ...channel.source,
+          open: (p: string, from: Option.Option<Position>) =>
+            Effect.gen(function* () {
+              const inner = channel.source as ReadySource
+              const end = yield* Effect.flatMap(Effect.scoped(inner.open(p, Option.none())), (cursor) => cursor.end)
+              const start = Option.getOrUndefined(Option.orElse(from, () => end))
+              return { ...(yield* inner.open(p, Option.fromUndefinedOr(start))), start }
+            })
+        }
+        const shared = partitionOf(latest)
+        const a = yield* shared.open(Option.none(), 0)
+        expect(a.start).toBe("2")
+        yield* channel.push("0", [3])
+        // B comes when the reading has begun, and while its first chunk is there: it begins where A did.
+        const b = yield* shared.open(Option.none(), 1)
+        expect([b.start, yield* channel.cursors]).toEqual(["2", 1])
+        expect([yield* pulled(a, 5), yield* pulled(b, 5)]).toEqual([[3], [3]])
+        const late = yield* shared.open(Option.none(), 1)
+        expect(late.start).toBe("2")
+        // A reading that fails before its first row is begun anew where it was.
+        const failing = partitionOf(latest)
+        const c = yield* failing.open(Option.none(), 0)
+        yield* channel.fail("0", lost)
+        expect(yield* Effect.flip(c.pull(rows(5)))).toBe(lost)
+        yield* channel.push("0", [4])
+        expect(yield* pulled(c, 5)).toEqual([4])
+        // Where the source does not know where it begins, nobody does.
+        const unknown = yield* partitionOf(channel.source).open(Option.none(), 0)
+        expect(unknown.start).toBe(undefined)
+      })
+    ))
+
   const hubBounds = { ...bounds, bytes: () => 1 << 20, readers: 2, holds: false, isAwaited: () => false }
 
   it("knows a place by the last chunk that ends there, so that bad input without rows is not given twice", () => {

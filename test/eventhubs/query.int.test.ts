@@ -140,4 +140,38 @@ describe("a query on a hub", () => {
         })
       )
     ))
+
+  it("M1: two queries of a job that begin at the latest event go on from there, though none came before they stopped", () =>
+    run(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const service = yield* serviceWith(1)
+          const events = (from: number, to: number): ReadonlyArray<string> =>
+            Array.from({ length: to - from }, (_, i) => JSON.stringify({ n: from + i }))
+          yield* sendTo(service, "0", events(0, 5))
+          const sinks = [Memory.sink<{ readonly n: number }>(), Memory.sink<{ readonly n: number }>()]
+          const start = () => {
+            const latest = EventHubs.source({
+              connection: connectionOf(service),
+              decode: Json.schema(Schema.Struct({ n: Schema.Number })),
+              startAt: "latest"
+            })
+            const [a, b] = sinks.map((sink) => EventStream.from(latest).pipe(EventStream.to(sink)))
+            return Query.startJob(Query.job({ a, b }, { trigger: Trigger.every("100 millis") }))
+          }
+          const drained = (job: Effect.Success<ReturnType<typeof start>>) =>
+            Effect.all([job.a.drain, job.b.drain], { concurrency: 2 })
+          const first = yield* start()
+          while (service.stats().openReaders < 1) yield* Effect.sleep("20 millis")
+          yield* drained(first)
+          yield* sendTo(service, "0", events(5, 8))
+          const second = yield* start()
+          yield* sendTo(service, "0", events(8, 9))
+          for (const sink of sinks)
+            while (!(yield* sink.rows).some(({ n }) => n === 8)) yield* Effect.sleep("20 millis")
+          yield* drained(second)
+          for (const sink of sinks) expect((yield* sink.rows).map(({ n }) => n)).toEqual([5, 6, 7, 8])
+        })
+      ).pipe(Effect.provide(Checkpoint.layerMemory))
+    ))
 })

@@ -38,21 +38,34 @@ const sinksOf = (plan: QueryPlan): ReadonlySet<AnySink> => {
   return sinks
 }
 
-/** Two queries may write one sink only when it takes several writers (rule M1); fails with `InvalidPipeline`. */
-export const checkSinksOfJob = (queries: ReadonlyArray<NamedPipeline>): Effect.Effect<void, QueryError> => {
-  const writers = new Map<AnySink, string>()
+/**
+ * Two queries may write one sink only when it takes several writers, and read one source only when it publishes no
+ * positions, which would be those of either (rule M1); fails with `InvalidPipeline`.
+ */
+export const checkSharedOfJob = (queries: ReadonlyArray<NamedPipeline>): Effect.Effect<void, QueryError> => {
+  const owners = new Map<AnySink | AnySource, string>()
   const problems: Array<OptionProblem> = []
   let refused: string | undefined
   for (const [name, pipeline] of queries) {
     if (!isPipeline(pipeline)) continue
-    for (const sink of sinksOf(pipeline.plan)) {
-      const other = writers.get(sink)
-      if (other === undefined) writers.set(sink, name)
-      else if (!sink.features.multiWriter) {
+    const claim = (end: AnySink | AnySource, isShared: boolean, fixOf: (other: string) => string): void => {
+      const other = owners.get(end)
+      if (other === undefined) owners.set(end, name)
+      else if (other !== name && !isShared) {
         refused ??= name
-        const fix = `is also a sink of query ${other}, and takes one writer: give each query its own`
-        problems.push({ option: `query ${name}`, value: sink.name, fix })
+        problems.push({ option: `query ${name}`, value: end.name, fix: fixOf(other) })
       }
+    }
+    for (const sink of sinksOf(pipeline.plan)) {
+      const fixOf = (other: string): string =>
+        `is also a sink of query ${other}, and takes one writer: give each query its own`
+      claim(sink, sink.features.multiWriter, fixOf)
+    }
+    for (const node of nodesOf(pipeline.plan)) {
+      if (node.kind !== "source") continue
+      const fixOf = (other: string): string =>
+        `publishes positions, and is also read by query ${other}: give each query a source and a consumer group of its own`
+      claim(node.source, node.source.committed === undefined, fixOf)
     }
   }
   if (refused === undefined) return Effect.void

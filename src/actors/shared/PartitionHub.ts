@@ -43,7 +43,7 @@ export interface HubBounds {
 export interface Subscriber {
   /** Which of the readers it is. */
   readonly reader: number
-  /** Where it reads on; undefined: where the source's options say. */
+  /** Where it reads on; undefined: where the source's options say, as long as the source does not know where that is. */
   position: Position | undefined
   /** Number of the chunk that it takes next, in its hub. */
   next: number
@@ -94,11 +94,23 @@ export class PartitionHub {
   #start: Position | undefined
   #first = 0
   #bytes = 0
+  /** The first entry is the first that the source's options say. */
+  #isFromOptions: boolean
 
   constructor(id: number, start: Position | undefined, bounds: HubBounds) {
     this.id = id
     this.#start = start
+    this.#isFromOptions = start === undefined
     this.#bounds = bounds
+  }
+
+  /** Takes a cursor, opened at the tip. It may know where that is when nobody else does: then all stand there. */
+  opened(cursor: PartitionCursor<unknown, unknown, unknown>, scope: Scope.Closeable): void {
+    this.cursor = cursor
+    this.scope = scope
+    if (this.tip !== undefined) return
+    this.#start = cursor.start
+    for (const s of this.subscribers) s.position = cursor.start
   }
 
   /** Chunks and bytes held now. */
@@ -121,7 +133,8 @@ export class PartitionHub {
   numberOf(position: Position | undefined): number | undefined {
     const n = this.#entries.length
     for (let i = n; i > 0; i--) if (this.#entries[i - 1].chunk.next === position) return this.#first + i
-    return this.#start === position ? this.#first : undefined
+    const isStart = position === undefined ? this.#isFromOptions : position === this.#start
+    return isStart ? this.#first : undefined
   }
 
   /** The number nearest to this one of a chunk that is kept, or of the next one. */
@@ -144,6 +157,7 @@ export class PartitionHub {
   join(subscriber: Subscriber, next: number): void {
     subscriber.hub = this
     subscriber.next = next
+    subscriber.position ??= this.startOf(next)
     this.subscribers.add(subscriber)
   }
 
@@ -214,6 +228,7 @@ export class PartitionHub {
       this.leave(s)
     }
     this.#first++
+    this.#isFromOptions = false
     this.#start = oldest.chunk.next
   }
 

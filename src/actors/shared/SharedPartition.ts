@@ -76,7 +76,11 @@ export class SharedPartition {
     reader: number
   ): Effect.Effect<PartitionCursor<unknown, unknown, unknown>, unknown, Scope.Scope> {
     const subscriber = subscriberAt(reader, Option.getOrUndefined(from))
-    const cursor = { pull: (demand: Demand) => this.#pull(subscriber, demand), end: this.#end(subscriber) }
+    const cursor = () => ({
+      pull: (demand: Demand) => this.#pull(subscriber, demand),
+      end: this.#end(subscriber),
+      start: subscriber.position
+    })
     return Effect.acquireRelease(
       Effect.sync(() => this.#hubFor(subscriber)),
       () =>
@@ -85,7 +89,7 @@ export class SharedPartition {
           this.#leave(subscriber)
           return this.#sweep
         })
-    ).pipe(Effect.andThen(this.#opened(subscriber)), Effect.as(cursor))
+    ).pipe(Effect.andThen(this.#opened(subscriber)), Effect.map(cursor))
   }
 
   /** Nothing is open, and nothing has to be remembered. */
@@ -280,8 +284,7 @@ export class SharedPartition {
         onFailure: (cause) => Effect.andThen(Scope.close(scope, Exit.failCause(cause)), Effect.failCause(cause)),
         onSuccess: (cursor) =>
           Effect.sync(() => {
-            hub.cursor = cursor
-            hub.scope = scope
+            hub.opened(cursor, scope)
             // All left meanwhile.
             if (!this.hubs.has(hub)) this.#abandoned.add(hub)
           })

@@ -8,6 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../model/Errors.ts"
+import type { HubPosition, PublishedGroup } from "../../model/HubPositions.ts"
 import { Limits } from "../../model/Limits.ts"
 import { type BlobAccess, accessOf } from "./access.ts"
 import { adviceOn } from "./advice.ts"
@@ -15,22 +16,6 @@ import { patient, patienceMs, request } from "./attempts.ts"
 import { azureContainer } from "./azureContainer.ts"
 import type { BlobContainer, BlobFault } from "./BlobContainer.ts"
 import { parseLocation } from "./location.ts"
-
-/** Whose positions they are. */
-export interface PublishedGroup {
-  /** `NAMESPACE.servicebus.windows.net`. */
-  readonly fullyQualifiedNamespace: string
-  readonly eventHub: string
-  readonly consumerGroup: string
-}
-
-/** The last event of a partition that was read and committed. */
-export interface HubPosition {
-  readonly partitionId: string
-  /** As the service gives it; it need not be a number. */
-  readonly offset: string
-  readonly sequenceNumber: number | bigint
-}
 
 const nothing = new Uint8Array(0)
 

@@ -11,13 +11,14 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { MessageFormat } from "../../formats/Format.ts"
 import { type OptionProblem, SourceError } from "../../model/Errors.ts"
-import { badInput, durationMs, flag, has, integer, optionsOf, show, text } from "../../model/Options.ts"
+import type { PublishedGroup, PublishPositions } from "../../model/HubPositions.ts"
+import { badInput, durationMs, flag, functionOf, has, integer, optionsOf, show, text } from "../../model/Options.ts"
 import type { BadInputOptions, Source } from "../../model/Source.ts"
 import { checkConnection, type ConnectionOptions, defaultName, resolveConnection } from "./connection.ts"
 import type { ConnectHub, EventHubsClient } from "./EventHubsClient.ts"
 import { type ReadingAt, sourceError } from "./faults.ts"
 import { type Decode, type EventHubMeta, metaOf, openHubCursor } from "./hubCursor.ts"
-import { type Before, beforeOf, eventsBetween, type Place, placeOf } from "./place.ts"
+import { type Before, beforeOf, eventsBetween, type Place, placeOf, publishable } from "./place.ts"
 import { sharedClient } from "./sharedClient.ts"
 import { startsOf, type StartOption } from "./StartPosition.ts"
 
@@ -35,6 +36,11 @@ export interface EventHubSourceOptions extends ConnectionOptions, BadInputOption
   readonly failOnDataLoss?: boolean
   /** Most events that are fetched ahead of what was asked for, each partition; default 3,000. */
   readonly prefetchEvents?: number
+  /**
+   * Publishes after each epoch where the partitions stand in it: `Blob.publishPositions(path, access)` does so in the
+   * layout of the SDKs' checkpoint store. For others to see: the query goes on from its own checkpoint. Default none.
+   */
+  readonly publishPositions?: PublishPositions
   /** A request that takes longer is tried again; default 10 seconds. */
   readonly operationTimeout?: Duration.Input
   /** Pace at which new partitions are looked for; default 30 seconds. */
@@ -50,6 +56,8 @@ export interface EventHubEvent extends EventHubMeta {
 interface Settings {
   readonly name: string
   readonly connect: Effect.Effect<Connected, SourceError, Scope.Scope>
+  /** Whose positions this source reads. */
+  readonly group: Effect.Effect<PublishedGroup, SourceError>
   readonly checkMs: number
 }
 
@@ -109,25 +117,33 @@ const settingsOf = (options: EventHubSourceOptions, problems: Array<OptionProble
   const refuse = (message: string): SourceError =>
     new SourceError({ connector: name, retryable: false, message: `${name}: ${message}` })
   const resolved = Effect.mapError(resolveConnection(options, timeoutMs), refuse)
+  const named = Effect.gen(function* () {
+    const connection = yield* resolved
+    const group = consumerGroup ?? (connection.isLocal ? "$Default" : undefined)
+    if (group === undefined)
+      return yield* Effect.fail(
+        refuse(
+          'name the consumer group: consumerGroup: "$Default", or better one of this query alone: readers of one group get in each other\'s way'
+        )
+      )
+    return { connection, group }
+  })
   const open = (connectHub: ConnectHub): Effect.Effect<Connected, SourceError, Scope.Scope> =>
     Effect.gen(function* () {
-      const connection = yield* resolved
-      const group = consumerGroup ?? (connection.isLocal ? "$Default" : undefined)
-      if (group === undefined)
-        return yield* Effect.fail(
-          refuse(
-            'name the consumer group: consumerGroup: "$Default", or better one of this query alone: readers of one group get in each other\'s way'
-          )
-        )
+      const { connection, group: of } = yield* named
       const at: ReadingAt = {
         connector: `event hub ${connection.hub} at ${connection.endpoint}`,
-        consumerGroup: group,
+        consumerGroup: of,
         ownerLevel
       }
       const client = yield* Effect.mapError(connectHub(connection), (error) => sourceError(at, error))
       return { client, at }
     })
-  return { name, connect: sharedClient(open), checkMs }
+  const group = Effect.map(named, ({ connection, group: of }): PublishedGroup => {
+    const { endpoint, hub: eventHub } = connection
+    return { fullyQualifiedNamespace: new URL(endpoint).hostname, eventHub, consumerGroup: of }
+  })
+  return { name, connect: sharedClient(open), group, checkMs }
 }
 
 /** How events become rows; loaded once for each partition that is opened. */
@@ -146,6 +162,10 @@ const make = <A>(
     min: 3,
     max: 100_000
   })
+  const publish =
+    options.publishPositions === undefined
+      ? undefined
+      : functionOf("EventHubs.source.publishPositions", options.publishPositions, problems)
   return {
     name: settings.name,
     features: { bounded: false, appendTime: true, endPosition: true, replayable: true, dynamicPartitions: true },
@@ -153,6 +173,10 @@ const make = <A>(
     ...badInput("EventHubs.source", options, problems),
     partitions: (known) => newPartitions(settings, known),
     rowsBetween: eventsBetween,
+    ...(publish !== undefined && {
+      committed: (positions) =>
+        Effect.flatMap(settings.group, (group) => publish(group, [...positions].flatMap(publishable)))
+    }),
     open: (partition, from) =>
       Effect.gen(function* () {
         const { client, at } = yield* settings.connect

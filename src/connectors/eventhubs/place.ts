@@ -1,6 +1,7 @@
 /** Where a reader of a partition stands, as text in a checkpoint: behind which event. Pure. */
 import type { OptionProblem } from "../../model/Errors.ts"
-import { position, type Position } from "../../model/Position.ts"
+import type { HubPosition } from "../../model/HubPositions.ts"
+import { type PartitionId, position, type Position } from "../../model/Position.ts"
 import { type StartPosition, startsOf } from "./StartPosition.ts"
 
 /** Behind an event; `offset` is unknown where no event was read yet. */
@@ -62,4 +63,10 @@ export const placeOf = (stored: string): Place | undefined => {
   } catch {
     return undefined
   }
+}
+
+/** A position as it is published; none where no event was read yet, whose offset it would be. */
+export const publishable = ([partitionId, at]: readonly [PartitionId, Position]): ReadonlyArray<HubPosition> => {
+  const { after = -1, offset } = placeOf(at) ?? {}
+  return offset === undefined ? [] : [{ partitionId, offset, sequenceNumber: after }]
 }

@@ -149,9 +149,10 @@ export class SimulatedHub {
           if (read.add(partition).size === this.partitions.length) exhausted()
         }
         return {
-          partitionIds: Effect.map(this.#ask("partitions", undefined), () =>
-            this.partitions.flatMap(({ appearsMs }, p) => (appearsMs <= this.nowMs ? [String(p)] : []))
-          ),
+          hub: Effect.map(this.#ask("partitions", undefined), () => ({
+            partitionIds: this.partitions.flatMap(({ appearsMs }, p) => (appearsMs <= this.nowMs ? [String(p)] : [])),
+            createdMs: simulatedStartMs
+          })),
           info: (partition) => Effect.map(this.#ask("info", partition), (p) => this.#infoOf(p)),
           receive: (options) =>
             Effect.acquireRelease(

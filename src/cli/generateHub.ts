@@ -17,8 +17,8 @@ export const toHub = (o: GenerateOptions, flags: HubFlags): Effect.Effect<Target
     const connection = yield* hubConnection(flags)
     const name = nameOf(connection)
     const client = yield* Effect.mapError(connectHub(connection), asCliFailure)
-    const asked = Effect.mapError(client.partitionIds, (error) => asCliFailure(sinkError(name, error)))
-    const ids = yield* inTime(asked, name, flags.timeoutMs)
+    const asked = Effect.mapError(client.hub, (error) => asCliFailure(sinkError(name, error)))
+    const { partitionIds: ids } = yield* inTime(asked, name, flags.timeoutMs)
     const { partitions = ids.length } = o
     if (partitions > ids.length) {
       const why = `--partitions: ${partitions}: ${name} has ${many(ids.length, "partition")}`

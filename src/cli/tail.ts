@@ -58,7 +58,7 @@ const openAll = (
   Effect.gen(function* () {
     const asked = <A>(answer: Effect.Effect<A, Parameters<typeof sourceError>[1]>, partition?: string) =>
       Effect.mapError(answer, (error) => sourceError(at, error, partition))
-    const all = yield* asked(client.partitionIds)
+    const { partitionIds: all } = yield* asked(client.hub)
     const { partition: only } = o
     if (only !== undefined && !all.includes(only))
       return yield* Effect.fail(failed(`${at.connector} has no partition ${only}: it has ${all.join(", ")}`))

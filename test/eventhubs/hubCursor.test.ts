@@ -13,7 +13,7 @@ const endsAfter = (ms: number, opened: () => void): EventHubsClient => {
   const failed = Effect.fail(new ClientError({ fault: "unavailable", message: "the link was idle" }))
   const info = { beginSequenceNumber: 0, lastSequenceNumber: -1, lastOffset: "", lastEnqueuedMs: 0 }
   return {
-    partitionIds: Effect.succeed(["0"]),
+    hub: Effect.succeed({ partitionIds: ["0"], createdMs: 0 }),
     info: () => Effect.succeed(info),
     receive: () =>
       Effect.sync(() => {

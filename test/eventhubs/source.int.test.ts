@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import * as EventHubs from "../../src/EventHubs.ts"
 import type { EmbeddedOptions } from "../../src/connectors/eventhubs/embedded/index.ts"
 import * as Json from "../../src/formats/Json.ts"
+import type { Position } from "../../src/model/Position.ts"
 import { type Contents, sourceConformance, type SourceUnderTest } from "../conformance/source.ts"
 import { demand, readAll } from "../conformance/reading.ts"
 import { connectionOf, features, sendTo, serviceWith } from "./hubs.ts"
@@ -241,6 +242,22 @@ describe("an event hub as a source", () => {
         yield* service.addHub("hub", { partitions: 1 })
         const failed = yield* Effect.exit(Effect.scoped(source.open("0", Option.some(next))))
         expect(causeOf(failed)).toContain("the hub was made anew")
+      })
+    ))
+
+  it("nor is one that has more events by now; in one that is the same, reading goes on", () =>
+    inScope(
+      Effect.gen(function* () {
+        const { service, source } = yield* opened(1, {}, 20)
+        const read = (from: Option.Option<Position>) =>
+          Effect.scoped(Effect.flatMap(source.open("0", from), (cursor) => cursor.pull(demand(5))))
+        const { next } = yield* read(Option.none())
+        expect((yield* read(Option.some(next))).rows).toEqual(rows(5, 10))
+        yield* service.faults.removeHub("hub")
+        yield* service.addHub("hub", { partitions: 1 })
+        yield* sendTo(service, "0", bodies(0, 50))
+        const failed = yield* Effect.exit(read(Option.some(next)))
+        expect(causeOf(failed)).toMatch(/the checkpoint is of a hub made at .*, and this one was made at .*made anew/)
       })
     ))
 

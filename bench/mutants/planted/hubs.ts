@@ -59,7 +59,11 @@ export const ofHubs: ReadonlyArray<Planted> = [
         "const lost = Math.min(beginSequenceNumber, to) - from",
         "const lost = Math.min(beginSequenceNumber, to, from) - from"
       ],
-      [cursor, "if (lost <= 0) return cursorAt(stored)", "if (lost < Infinity) return cursorAt(stored)"]
+      [
+        cursor,
+        "if (lost <= 0) return cursorAt(named(stored, createdMs))",
+        "if (lost < Infinity) return cursorAt(named(stored, createdMs))"
+      ]
     ]
   }),
   of({

@@ -74,7 +74,10 @@ const newPartitions = (
   Effect.scoped(
     Effect.gen(function* () {
       const { client, at } = yield* connect
-      const asked = Effect.mapError(client.partitionIds, (error) => sourceError(at, error))
+      const asked = Effect.mapBoth(client.hub, {
+        onFailure: (error) => sourceError(at, error),
+        onSuccess: ({ partitionIds }) => partitionIds
+      })
       if (known.size === 0) return yield* asked
       for (;;) {
         // The readers find out by themselves when the service is away.
@@ -181,9 +184,10 @@ const make = <A>(
       Effect.gen(function* () {
         const { client, at } = yield* settings.connect
         const stored = Option.isNone(from) ? undefined : yield* storedPlace(at, partition, from.value)
+        const { createdMs } = yield* Effect.mapError(client.hub, (error) => sourceError(at, error, partition))
         const decode = yield* load(partition)
         const start = starts.of(partition)
-        const reading = { ...at, client, partition, decode, prefetchEvents, failOnDataLoss, start }
+        const reading = { ...at, client, partition, createdMs, decode, prefetchEvents, failOnDataLoss, start }
         return yield* openHubCursor(reading, stored)
       })
   }

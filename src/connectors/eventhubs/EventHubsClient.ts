@@ -29,6 +29,13 @@ export interface ReceivedEvent {
   readonly systemProperties: { readonly [name: string]: unknown }
 }
 
+/** A hub. */
+export interface HubInfo {
+  readonly partitionIds: ReadonlyArray<string>
+  /** When it was made, ms since the epoch: another one of its name has another time. */
+  readonly createdMs: number
+}
+
 /** What a partition holds now. */
 export interface PartitionInfo {
   /** Of the oldest event that is retained, or of the next one when there is none. */
@@ -106,7 +113,7 @@ export interface OutgoingEvent {
 
 /** One hub, connected. */
 export interface EventHubsClient {
-  readonly partitionIds: Effect.Effect<ReadonlyArray<string>, ClientError>
+  readonly hub: Effect.Effect<HubInfo, ClientError>
   /** As it is no earlier than asked. May wait for its turn: the service takes few such questions. */
   readonly info: (partition: string) => Effect.Effect<PartitionInfo, ClientError>
   readonly receive: (options: ReceiveOptions) => Effect.Effect<Receiver, ClientError, Scope.Scope>

@@ -43,6 +43,8 @@ export interface HubReading<A> extends PartitionToRead {
   readonly decode: Decode<A>
   readonly prefetchEvents: number
   readonly failOnDataLoss: boolean
+  /** When the hub was made, ms since the epoch, for positions to name; undefined: they need not. */
+  readonly createdMs?: number | undefined
   /** Where to begin, as long as nothing was read and no place is known. */
   readonly start: StartPosition
 }
@@ -100,7 +102,7 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
     Effect.map(Effect.option(this.#o.client.info(this.#o.partition)), (info) => {
       if (Option.isNone(info)) return Option.some(unknownEnd)
       const isAtEnd = this.#place === undefined && isNothing(this.#before.start, info.value)
-      return Option.some(isAtEnd ? this.start : endOf(info.value))
+      return Option.some(isAtEnd ? this.start : endOf(info.value, this.#o.createdMs))
     })
   )
 
@@ -209,7 +211,7 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
     take(n)
     this.#reopens = 0
     const last = events[n - 1]
-    this.#place = { after: last.sequenceNumber, offset: last.offset }
+    this.#place = { after: last.sequenceNumber, offset: last.offset, createdMs: this.#o.createdMs }
     const where = (i: number): string => `sequence number ${events[i].sequenceNumber}`
     const { rows: decoded, bodies, dead } = decode(events, where)
     const gap = this.#gap === undefined ? [] : [gapRow(this.#gap)]
@@ -239,8 +241,8 @@ export const metaOf = (e: ReceivedEvent, partitionId: string): EventHubMeta => (
   systemProperties: e.systemProperties
 })
 
-const endOf = ({ lastSequenceNumber, lastOffset }: PartitionInfo): Position =>
-  positionAfter({ after: lastSequenceNumber, offset: lastOffset })
+const endOf = ({ lastSequenceNumber, lastOffset }: PartitionInfo, createdMs: number | undefined): Position =>
+  positionAfter({ after: lastSequenceNumber, offset: lastOffset, createdMs })
 
 const gapText = ({ from, to }: Gap): string =>
   from === to ? `the event ${from} is` : `the ${to - from + 1} events ${from} to ${to} are`
@@ -277,6 +279,12 @@ const placeAt = (start: StartPosition, info: PartitionInfo): Place | undefined =
   return undefined
 }
 
+const named = <P extends Place | undefined>(place: P, createdMs: number | undefined): P =>
+  place === undefined ? place : { ...place, createdMs }
+
+/** ISO text; a stored position may hold any number. */
+const timeText = (ms: number): string => (Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms))
+
 /** Opens a partition at a stored place, or where the options say. */
 export const openHubCursor = <A>(
   o: HubReading<A>,
@@ -287,19 +295,29 @@ export const openHubCursor = <A>(
     const info = yield* Effect.mapError(o.client.info(o.partition), (error) => sourceError(o, error, o.partition))
     yield* warnOfOtherReaders(o)
     const before =
-      stored !== undefined && "start" in stored ? stored : { start: o.start, last: info.lastSequenceNumber }
+      stored !== undefined && "start" in stored
+        ? stored
+        : { start: o.start, last: info.lastSequenceNumber, createdMs: o.createdMs }
     const cursorAt = (place?: Place, gap?: Gap): HubCursor<A> => new HubCursor(o, scope, before, place, gap)
-    if (stored === undefined) return cursorAt(placeAt(o.start, info))
+    const { createdMs } = o
+    const madeAnew = (why: string): Effect.Effect<never, SourceError> => {
+      const message = `${o.connector}, partition ${o.partition}: ${why}: the hub was made anew: start from the beginning with a new checkpoint`
+      return Effect.fail(new SourceError({ connector: o.connector, partition: o.partition, retryable: false, message }))
+    }
+    if (stored === undefined) return cursorAt(named(placeAt(o.start, info), createdMs))
+    if (stored.createdMs !== undefined && createdMs !== undefined && stored.createdMs !== createdMs)
+      return yield* madeAnew(
+        `the checkpoint is of a hub made at ${timeText(stored.createdMs)}, and this one was made at ${timeText(createdMs)}`
+      )
     if ("start" in stored) return cursorAt()
     if (stored.after > info.lastSequenceNumber) {
-      const message = `${o.connector}, partition ${o.partition}: the checkpoint is behind event ${stored.after}, and the last one there is ${info.lastSequenceNumber}: the hub was made anew: start from the beginning with a new checkpoint`
-      return yield* Effect.fail(
-        new SourceError({ connector: o.connector, partition: o.partition, retryable: false, message })
+      return yield* madeAnew(
+        `the checkpoint is behind event ${stored.after}, and the last one there is ${info.lastSequenceNumber}`
       )
     }
     const lost = info.beginSequenceNumber - (stored.after + 1)
-    if (lost <= 0) return cursorAt(stored)
+    if (lost <= 0) return cursorAt(named(stored, createdMs))
     const gap = { from: stored.after + 1, to: info.beginSequenceNumber - 1 }
     if (o.failOnDataLoss) return yield* Effect.fail(dataLoss(o, gap))
-    return cursorAt(placeBehind(gap.to, info), gap)
+    return cursorAt(named(placeBehind(gap.to, info), createdMs), gap)
   })

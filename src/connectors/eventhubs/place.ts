@@ -9,6 +9,8 @@ export interface Place {
   /** Of the event that was read last; -1: none was, from the very first on. */
   readonly after: number
   readonly offset: string | undefined
+  /** When the hub was made, ms since the epoch, where it is known. */
+  readonly createdMs?: number | undefined
 }
 
 /** Nothing was read yet, and only the first event will tell where that is: after a time, or behind an offset. */
@@ -16,32 +18,33 @@ export interface Before {
   readonly start: StartPosition
   /** The last event that was there when this began: what comes after it is waited for. */
   readonly last: number
+  /** When the hub was made, ms since the epoch, where it is known. */
+  readonly createdMs?: number | undefined
 }
 
+const isTime = (ms: unknown): ms is number | undefined => ms === undefined || Number.isFinite(ms)
+
 /** As a position; equal ones give equal texts. */
-export const positionBefore = ({ start, last }: Before): Position =>
-  position(`{"start":${JSON.stringify(start)},"last":${last}}`)
+export const positionBefore = ({ start, last, createdMs }: Before): Position =>
+  position(JSON.stringify({ start, last, createdMs }))
 
 /** Reads what {@link positionBefore} wrote; undefined when it is something else. */
 export const beforeOf = (stored: string): Before | undefined => {
   try {
-    const value = JSON.parse(stored) as { readonly start?: unknown; readonly last?: unknown } | null
-    const { start, last } = value ?? {}
+    const { start, last, createdMs } = (JSON.parse(stored) ?? {}) as { readonly [field: string]: unknown }
     if (typeof start !== "object" || start === null || typeof last !== "number" || !Number.isSafeInteger(last))
       return undefined
     const problems: Array<OptionProblem> = []
     const of = startsOf("start", start as StartPosition, problems).of("")
-    return problems.length === 0 ? { start: of, last } : undefined
+    return problems.length === 0 && isTime(createdMs) ? { start: of, last, createdMs } : undefined
   } catch {
     return undefined
   }
 }
 
 /** As a position; equal places give equal texts. */
-export const positionAfter = ({ after, offset }: Place): Position =>
-  position(
-    offset === undefined || after < 0 ? `{"after":${after}}` : `{"after":${after},"offset":${JSON.stringify(offset)}}`
-  )
+export const positionAfter = ({ after, offset, createdMs }: Place): Position =>
+  position(JSON.stringify({ after, offset: after < 0 ? undefined : offset, createdMs }))
 
 /**
  * Events from one position to another: the difference of their sequence numbers. More than there are where a hub lacks
@@ -55,11 +58,10 @@ export const eventsBetween = (from: string, to: string): number | undefined => {
 /** Reads what {@link positionAfter} wrote; undefined when it is something else. */
 export const placeOf = (stored: string): Place | undefined => {
   try {
-    const value = JSON.parse(stored) as { readonly after?: unknown; readonly offset?: unknown } | null
-    const after = value?.after
-    const offset = value?.offset
+    const { after, offset, createdMs } = (JSON.parse(stored) ?? {}) as { readonly [field: string]: unknown }
     if (typeof after !== "number" || !Number.isSafeInteger(after) || after < -1) return undefined
-    return offset === undefined || typeof offset === "string" ? { after, offset } : undefined
+    if (!isTime(createdMs)) return undefined
+    return offset === undefined || typeof offset === "string" ? { after, offset, createdMs } : undefined
   } catch {
     return undefined
   }

@@ -10,6 +10,7 @@ import type { EventHubConnection } from "./connection.ts"
 import {
   ClientError,
   type EventHubsClient,
+  type HubInfo,
   type OutgoingBatch,
   type OutgoingEvent,
   type PartitionInfo,
@@ -143,11 +144,13 @@ export const connectBySdk = (
           lastEnqueuedMs: p.lastEnqueuedOnUtc.getTime()
         })
       )
+    const hubInfo = (): Effect.Effect<HubInfo, ClientError> =>
+      Effect.map(
+        ask((client) => client.getEventHubProperties()),
+        ({ partitionIds, createdOn }) => ({ partitionIds, createdMs: createdOn.getTime() })
+      )
     return {
-      partitionIds: Effect.andThen(
-        turn,
-        ask((client) => client.getPartitionIds())
-      ),
+      hub: inTurn(turn, hubInfo, scope)("hub"),
       info: inTurn(turn, info, scope),
       receive: (receiving: ReceiveOptions) =>
         Effect.flatMap(consumerOf(receiving.consumerGroup, receiving.partition), (consumer) =>

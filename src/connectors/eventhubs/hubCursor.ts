@@ -10,13 +10,13 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { DecodedMessages } from "../../formats/Format.ts"
-import type { DeadRow } from "../../model/DeadLetter.ts"
 import { SourceError } from "../../model/Errors.ts"
 import { Limits } from "../../model/Limits.ts"
 import { position, type Position } from "../../model/Position.ts"
 import type { Demand, PartitionCursor, SourceChunk } from "../../model/Source.ts"
 import type { ClientError, PartitionInfo, ReceivedEvent, Receiver } from "./EventHubsClient.ts"
 import { isBrief, sourceError } from "./faults.ts"
+import { dataLoss, type Gap, gapRow } from "./gap.ts"
 import { type PartitionToRead, warnOfOtherReaders } from "./otherReaders.ts"
 import { type Before, type Place, positionAfter, positionBefore } from "./place.ts"
 import { monotonicMs } from "./questions.ts"
@@ -57,12 +57,6 @@ const pauseMaxMs = 5_000
 const soundMs = 60_000
 /** What `end` says while the hub does not answer: no place that a reader can stand at, so that nobody is idle for it. */
 const unknownEnd = position("unknown")
-
-/** Events that retention took before they were read. */
-interface Gap {
-  readonly from: number
-  readonly to: number
-}
 
 class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
   readonly #o: HubReading<A>
@@ -243,27 +237,6 @@ export const metaOf = (e: ReceivedEvent, partitionId: string): EventHubMeta => (
 
 const endOf = ({ lastSequenceNumber, lastOffset }: PartitionInfo, createdMs: number | undefined): Position =>
   positionAfter({ after: lastSequenceNumber, offset: lastOffset, createdMs })
-
-const gapText = ({ from, to }: Gap): string =>
-  from === to ? `the event ${from} is` : `the ${to - from + 1} events ${from} to ${to} are`
-
-const gapRow = (gap: Gap): DeadRow => ({
-  before: 0,
-  reason: "expired",
-  detail: `${gapText(gap)} gone: retention took them before they were read`,
-  place: `sequence number ${gap.from}`,
-  bytes: new Uint8Array(0),
-  truncated: false
-})
-
-const dataLoss = (o: HubReading<unknown>, gap: Gap): SourceError =>
-  new SourceError({
-    connector: o.connector,
-    partition: o.partition,
-    position: String(gap.from),
-    retryable: false,
-    message: `${o.connector}, partition ${o.partition}: ${gapText(gap)} gone: retention took them before they were read: set failOnDataLoss: false to go on without them`
-  })
 
 const placeBehind = (after: number, info: PartitionInfo): Place => ({
   after,

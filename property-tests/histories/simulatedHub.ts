@@ -61,8 +61,8 @@ export class SimulatedHub {
   /** How often each fault has still to strike; those that lie in time are not counted. */
   readonly #left: Map<HubFault, number>
   readonly #readers = new Set<SimulatedReceiver>()
-  /** Of each partition, the first event that anybody asked for: none before it is given again. */
-  readonly #asked: Array<number>
+  /** Of each partition, the first event from which on anybody took some: none before it is given again. */
+  readonly #taken: Array<number>
   readonly #calls = { partitions: 0, info: 0, receive: 0 }
 
   constructor(
@@ -75,7 +75,7 @@ export class SimulatedHub {
     this.partitions = partitions
     this.struck = struck
     this.#faults = faults
-    this.#asked = partitions.map(() => Infinity)
+    this.#taken = partitions.map(() => Infinity)
     this.#left = new Map(faults.map((fault) => [fault, "calls" in fault && fault.kind !== "steal" ? fault.calls : 1]))
   }
 
@@ -123,9 +123,14 @@ export class SimulatedHub {
     return fault
   }
 
+  /** A reader that began at this event took some. */
+  took(partition: number, first: number): void {
+    this.#taken[partition] = Math.min(this.#taken[partition], first)
+  }
+
   /** How many events before one are given once more, now. */
   givesAgain(partition: number, event: number): number {
-    const most = event - Math.max(this.#asked[partition], this.held(partition).from)
+    const most = event - Math.max(this.#taken[partition], this.held(partition).from)
     return most <= 0 ? 0 : Math.min(most, this.strikes("again", partition, event)?.back ?? 0)
   }
 
@@ -241,7 +246,6 @@ export class SimulatedHub {
       const first = this.#indexOf(partition, from)
       if (first === undefined)
         return Effect.fail(failure("refused", `partition ${name} has no ${JSON.stringify(from)}`))
-      this.#asked[partition] = Math.min(this.#asked[partition], first)
       const receiver = new SimulatedReceiver(this, partition, first, ownerLevel, prefetchEvents, hasRead)
       this.#readers.add(receiver)
       return Effect.succeed(receiver)

@@ -17,6 +17,7 @@ export class SimulatedReceiver implements Receiver {
   readonly #openedMs: number
   #waiting: ReadonlyArray<ReceivedEvent> = []
   /** Index of the event that comes next. */
+  readonly #first: number
   #next: number
   #failure: ClientError | undefined
   #wake: () => void = () => undefined
@@ -34,6 +35,7 @@ export class SimulatedReceiver implements Receiver {
     this.ownerLevel = ownerLevel
     this.#prefetchEvents = prefetchEvents
     this.#hasRead = hasRead
+    this.#first = first
     this.#next = first
     this.#openedMs = hub.nowMs
     this.#giveAgain(first)
@@ -48,6 +50,7 @@ export class SimulatedReceiver implements Receiver {
 
   readonly take = (n: number): void => {
     this.#waiting = this.#waiting.slice(n)
+    if (n > 0) this.#hub.took(this.partition, this.#first)
   }
 
   readonly ready: Effect.Effect<void, ClientError> = Effect.suspend(() => {

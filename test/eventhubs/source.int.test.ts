@@ -245,6 +245,17 @@ describe("an event hub as a source", () => {
       })
     ))
 
+  it("a start at a number that is yet to come is waited for, also after a restart", () =>
+    inScope(
+      Effect.gen(function* () {
+        const { service, source } = yield* opened(1, { startAt: { sequenceNumber: 7, inclusive: true } }, 2)
+        const start = yield* Effect.scoped(Effect.map(source.open("0", Option.none()), (cursor) => cursor.start))
+        const cursor = yield* source.open("0", Option.fromUndefinedOr(start))
+        yield* sendTo(service, "0", bodies(2, 10))
+        expect((yield* readAll(features, cursor, 3)).rows).toEqual(rows(7, 10))
+      })
+    ))
+
   it("nor is one that has more events by now; in one that is the same, reading goes on", () =>
     inScope(
       Effect.gen(function* () {

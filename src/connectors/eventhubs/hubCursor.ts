@@ -247,9 +247,19 @@ const placeBehind = (after: number, info: PartitionInfo): Place => ({
 const placeAt = (start: StartPosition, info: PartitionInfo): Place | undefined => {
   const behind = (after: number): Place => placeBehind(after, info)
   if ("at" in start) return behind(start.at === "latest" ? info.lastSequenceNumber : info.beginSequenceNumber - 1)
-  if ("sequenceNumber" in start)
-    return behind(Math.max(start.sequenceNumber - (start.inclusive === true ? 1 : 0), info.beginSequenceNumber - 1))
-  return undefined
+  const after = numberBefore(start)
+  // Nobody stands behind an event that never was: a number yet to come is waited for.
+  return after > info.lastSequenceNumber ? undefined : behind(Math.max(after, info.beginSequenceNumber - 1))
+}
+
+/** The number after which a start by number begins; of another one, beyond all. */
+const numberBefore = (start: StartPosition): number =>
+  "sequenceNumber" in start ? start.sequenceNumber - (start.inclusive === true ? 1 : 0) : Infinity
+
+/** The last number that is not waited for. */
+const lastBefore = (start: StartPosition, { lastSequenceNumber }: PartitionInfo): number => {
+  const number = numberBefore(start)
+  return Number.isFinite(number) ? Math.max(number, lastSequenceNumber) : lastSequenceNumber
 }
 
 const named = <P extends Place | undefined>(place: P, createdMs: number | undefined): P =>
@@ -270,7 +280,7 @@ export const openHubCursor = <A>(
     const before =
       stored !== undefined && "start" in stored
         ? stored
-        : { start: o.start, last: info.lastSequenceNumber, createdMs: o.createdMs }
+        : { start: o.start, last: lastBefore(o.start, info), createdMs: o.createdMs }
     const cursorAt = (place?: Place, gap?: Gap): HubCursor<A> => new HubCursor(o, scope, before, place, gap)
     const { createdMs } = o
     const madeAnew = (why: string): Effect.Effect<never, SourceError> => {

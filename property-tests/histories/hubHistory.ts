@@ -95,6 +95,16 @@ const startOf = ({ startAt }: HubCase, partitions: ReadonlyArray<HubPartition>):
   }
 }
 
+/** How many first rows of a partition lie before a start by number. */
+const skippedBy =
+  ({ startAt }: HubCase, partitions: ReadonlyArray<HubPartition>) =>
+  (p: number): number => {
+    if (!("event" in startAt)) return 0
+    const { events } = partitions[p]
+    const first = Math.min(startAt.event, events.length - 1) + (startAt.inclusive ? 0 : 1)
+    return events.slice(0, first).filter(({ body }) => body !== poison).length
+  }
+
 /** To the processes that read it, what a hub does is a failure to read. */
 const asFault = (fault: HubFault): WorldFault => ({
   kind: "read error",
@@ -170,7 +180,13 @@ export const runHub = (c: HubCase): Verdict & { readonly struck: ReadonlyArray<H
   const verdict = runLive(
     { ...c, faults: [...c.faults, ...c.hub.map(asFault)] },
     // What is missing is told from what retention took, by the laws of hubs.
-    { source, isDue: () => false, judge: laws, ...(isPunctual ? {} : { readWithinMs: Infinity }) }
+    {
+      source,
+      skipped: skippedBy(c, partitions),
+      isDue: () => false,
+      judge: laws,
+      ...(isPunctual ? {} : { readWithinMs: Infinity })
+    }
   )
   return { ...verdict, struck, stops: stopped.length }
 }

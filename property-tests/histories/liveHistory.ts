@@ -81,15 +81,16 @@ const holdsUp: ReadonlyArray<FaultKind> = ["freeze", "sink slow"]
 const mayBeLate = (
   c: LiveCase,
   rows: ReadonlyArray<ReadonlyArray<LiveRow>>,
-  readWithinMs: number | undefined
+  { readWithinMs, skipped = () => 0 }: LiveInput
 ): ReadonlySet<number> => {
   const isKnown = c.whenQuiet === "hold" && !c.faults.some(({ kind }) => holdsUp.includes(kind))
   const limits = highestBefore(
     rows.map((of, p) => {
       let highest = -Infinity
+      const read = of.slice(skipped(p))
       return {
-        arrived: of.map((_, row) => arrivals(c, p)(row)),
-        watermarks: of.map(({ at }) => (highest = Math.max(highest, at)) - c.boundMs),
+        arrived: read.map((_, row) => arrivals(c, p)(skipped(p) + row)),
+        watermarks: read.map(({ at }) => (highest = Math.max(highest, at)) - c.boundMs),
         isFirst: c.partitions[p].appearsMs === 0
       }
     }),
@@ -99,7 +100,10 @@ const mayBeLate = (
   const ids = rows.flatMap((of, p) => {
     if (!isKnown || c.partitions[p].appearsMs > 0) return of.map(({ id }) => id)
     const endOf = ({ at }: LiveRow): number => (Math.floor(at / c.sizeMs) + 1) * c.sizeMs
-    return of.filter((row, i) => endOf(row) <= limits[p][i]).map(({ id }) => id)
+    return of
+      .slice(skipped(p))
+      .filter((row, i) => endOf(row) <= limits[p][i])
+      .map(({ id }) => id)
   })
   return new Set(ids)
 }
@@ -120,6 +124,8 @@ export interface LiveInput {
   readonly judge?: (world: World, times: (id: number) => number, result: HistoryResult) => ReadonlyArray<string>
   /** A row that has come is read by then, ms; Infinity: nobody knows when. */
   readonly readWithinMs?: number
+  /** How many first rows of a partition lie before where reading begins: nobody waits for them. Default none. */
+  readonly skipped?: (partition: number) => number
 }
 
 /** A log that is simulated. */
@@ -200,7 +206,7 @@ export const runLive = (c: LiveCase, input: LiveInput = logOf(c)): Verdict => {
   for (const { ids } of closed) for (const id of ids) note(id)
   const late = Effect.runSync(lateRows.rows)
   for (const { id } of late) note(id)
-  const excused = mayBeLate(c, rows, input.readWithinMs)
+  const excused = mayBeLate(c, rows, input)
   for (const { id, at } of late)
     if (!excused.has(id)) problems.push(`row ${id} at ${at} is late, and its partition cannot have stood that far`)
   let lost = 0

@@ -21,7 +21,7 @@ import { budgetOf, coordinate, type CoordinatorOptions, type Ended } from "./Coo
 import { guardSource } from "./Guard.ts"
 import { LogNames } from "./LogNames.ts"
 import { type CoordinatorEvent, Mailbox } from "./Mailbox.ts"
-import { monotonicMs } from "./monotonic.ts"
+import { monotonicMs } from "../model/monotonic.ts"
 import type { PartitionReader } from "./PartitionReader.ts"
 import { nonePartition, type ReaderStatus } from "./ReaderOptions.ts"
 import type { FailedRow, PoisonRows } from "./Poison.ts"

@@ -7,7 +7,7 @@ import type { Edge } from "./Edge.ts"
 import { EpochBudget } from "./EpochBudget.ts"
 import { Epochs, type EpochsOptions } from "./Epoch.ts"
 import type { CoordinatorEvent, Mailbox } from "./Mailbox.ts"
-import { monotonicMs } from "./monotonic.ts"
+import { monotonicMs } from "../model/monotonic.ts"
 import type { Report } from "./Task.ts"
 import type { SinkStage } from "./Topology.ts"
 

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { type EventTimeRange, mergeRanges } from "../streams/EventTimeStats.ts"
 import type { WatermarkGenerator } from "../streams/Watermark.ts"
 import type { Lanes } from "./Lanes.ts"
-import { monotonicNow } from "./monotonic.ts"
+import { monotonicNow } from "../model/monotonic.ts"
 
 /** A timed branch of a reader: its generator and its lane among the readers of the same stream. */
 export interface TimedBranch {

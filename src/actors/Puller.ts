@@ -12,7 +12,7 @@ import type { PartitionCursor, SourceChunk } from "../model/Source.ts"
 import type { Edge } from "./Edge.ts"
 import { pullThrew } from "./Guard.ts"
 import { Data, type Sized } from "./Message.ts"
-import { monotonicNow } from "./monotonic.ts"
+import { monotonicNow } from "../model/monotonic.ts"
 import type { ReadySource } from "./Topology.ts"
 
 /** Turns of the scheduler that a drain gives a pull before it takes it to be waiting. */

@@ -19,7 +19,7 @@ import type { EventTimeRange } from "../streams/EventTimeStats.ts"
 import { AggregateFault } from "../streams/UserCode.ts"
 import { letterOfRow } from "./DeadLetterOf.ts"
 import type { Message, Sized } from "./Message.ts"
-import { monotonicNow } from "./monotonic.ts"
+import { monotonicNow } from "../model/monotonic.ts"
 import { type HasWatermark, type OutEdge, Outbox } from "./OutEdge.ts"
 
 /** What a task tells the coordinator when a barrier has passed it. */

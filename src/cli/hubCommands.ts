@@ -80,7 +80,9 @@ const tailEventHubs = Command.make(
     connectionEnv,
     from: Flag.String("from").pipe(
       Flag.withMetavar("PLACE"),
-      Flag.withDescription("earliest, latest (the default), a sequence number, an instant, or how long ago: 10m"),
+      Flag.withDescription(
+        "earliest, latest (the default), a sequence number, an instant, how long ago: 10m, or the JSON of Spark's connector"
+      ),
       parsed(parseFrom, "earliest, latest, a sequence number, an instant, or how long ago, such as 10m"),
       Flag.withDefault({ at: "latest" } as const)
     ),

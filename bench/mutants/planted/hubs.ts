@@ -59,11 +59,7 @@ export const ofHubs: ReadonlyArray<Planted> = [
         "const lost = Math.min(beginSequenceNumber, to) - from",
         "const lost = Math.min(beginSequenceNumber, to, from) - from"
       ],
-      [
-        cursor,
-        "if (lost <= 0) return cursorAt(named(stored, createdMs))",
-        "if (lost < Infinity) return cursorAt(named(stored, createdMs))"
-      ]
+      [cursor, "if (lost <= 0) return cursorAt(stored)", "if (lost < Infinity) return cursorAt(stored)"]
     ]
   }),
   of({

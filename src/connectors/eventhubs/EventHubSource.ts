@@ -18,7 +18,7 @@ import { checkConnection, type ConnectionOptions, defaultName, resolveConnection
 import type { ConnectHub, EventHubsClient } from "./EventHubsClient.ts"
 import { type ReadingAt, sourceError } from "./faults.ts"
 import { type Decode, type EventHubMeta, metaOf, openHubCursor } from "./hubCursor.ts"
-import { type Before, beforeOf, eventsBetween, type Place, placeOf, publishable } from "./place.ts"
+import { type Before, beforeOf, eventsBetween, type OfHub, type Place, placeOf, publishable } from "./place.ts"
 import { sharedClient } from "./sharedClient.ts"
 import { startsOf, type StartOption } from "./StartPosition.ts"
 
@@ -93,7 +93,11 @@ const newPartitions = (
     })
   )
 
-const storedPlace = (at: ReadingAt, partition: string, from: string): Effect.Effect<Place | Before, SourceError> => {
+const storedPlace = (
+  at: ReadingAt,
+  partition: string,
+  from: string
+): Effect.Effect<(Place | Before) & OfHub, SourceError> => {
   const place = placeOf(from) ?? beforeOf(from)
   if (place !== undefined) return Effect.succeed(place)
   const message = `${at.connector}: the stored position is not one of an event hub: start with a new checkpoint`

@@ -12,14 +12,14 @@ import * as Scope from "effect/Scope"
 import type { DecodedMessages } from "../../formats/Format.ts"
 import { SourceError } from "../../model/Errors.ts"
 import { Limits } from "../../model/Limits.ts"
+import { monotonicMs } from "../../model/monotonic.ts"
 import { position, type Position } from "../../model/Position.ts"
 import type { Demand, PartitionCursor, SourceChunk } from "../../model/Source.ts"
 import type { ClientError, PartitionInfo, ReceivedEvent, Receiver } from "./EventHubsClient.ts"
 import { isBrief, sourceError } from "./faults.ts"
 import { dataLoss, type Gap, gapRow } from "./gap.ts"
 import { type PartitionToRead, warnOfOtherReaders } from "./otherReaders.ts"
-import { type Before, type Place, positionAfter, positionBefore } from "./place.ts"
-import { monotonicMs } from "./questions.ts"
+import { type Before, type OfHub, type Place, positionAfter, positionBefore } from "./place.ts"
 import { isNothing, type StartPosition } from "./StartPosition.ts"
 
 /** What is known of an event beside its body; the columns of Spark's connector. */
@@ -39,12 +39,10 @@ export interface EventHubMeta {
 export type Decode<A> = (events: ReadonlyArray<ReceivedEvent>, place: (i: number) => string) => DecodedMessages<A>
 
 /** How a partition is read. */
-export interface HubReading<A> extends PartitionToRead {
+export interface HubReading<A> extends PartitionToRead, OfHub {
   readonly decode: Decode<A>
   readonly prefetchEvents: number
   readonly failOnDataLoss: boolean
-  /** When the hub was made, ms since the epoch, for positions to name; undefined: they need not. */
-  readonly createdMs?: number | undefined
   /** Where to begin, as long as nothing was read and no place is known. */
   readonly start: StartPosition
 }
@@ -79,7 +77,8 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
   }
 
   get start(): Position {
-    return this.#place === undefined ? positionBefore(this.#before) : positionAfter(this.#place)
+    const { createdMs } = this.#o
+    return this.#place === undefined ? positionBefore(this.#before, createdMs) : positionAfter(this.#place, createdMs)
   }
 
   readonly pull = (demand: Demand): Effect.Effect<SourceChunk<A, EventHubMeta>, SourceError> =>
@@ -205,7 +204,7 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
     take(n)
     this.#reopens = 0
     const last = events[n - 1]
-    this.#place = { after: last.sequenceNumber, offset: last.offset, createdMs: this.#o.createdMs }
+    this.#place = { after: last.sequenceNumber, offset: last.offset }
     const where = (i: number): string => `sequence number ${events[i].sequenceNumber}`
     const { rows: decoded, bodies, dead } = decode(events, where)
     const gap = this.#gap === undefined ? [] : [gapRow(this.#gap)]
@@ -218,7 +217,7 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
       place: (i) => where(bodies[i]),
       appendTimes: Float64Array.from(bodies, (i) => events[i].enqueuedMs),
       ...(lost.length === 0 ? {} : { dead: lost }),
-      next: positionAfter(this.#place),
+      next: this.start,
       bytes: size
     }
   }
@@ -236,7 +235,7 @@ export const metaOf = (e: ReceivedEvent, partitionId: string): EventHubMeta => (
 })
 
 const endOf = ({ lastSequenceNumber, lastOffset }: PartitionInfo, createdMs: number | undefined): Position =>
-  positionAfter({ after: lastSequenceNumber, offset: lastOffset, createdMs })
+  positionAfter({ after: lastSequenceNumber, offset: lastOffset }, createdMs)
 
 const placeBehind = (after: number, info: PartitionInfo): Place => ({
   after,
@@ -256,14 +255,10 @@ const placeAt = (start: StartPosition, info: PartitionInfo): Place | undefined =
 const numberBefore = (start: StartPosition): number =>
   "sequenceNumber" in start ? start.sequenceNumber - (start.inclusive === true ? 1 : 0) : Infinity
 
-/** The last number that is not waited for. */
-const lastBefore = (start: StartPosition, { lastSequenceNumber }: PartitionInfo): number => {
-  const number = numberBefore(start)
-  return Number.isFinite(number) ? Math.max(number, lastSequenceNumber) : lastSequenceNumber
-}
-
-const named = <P extends Place | undefined>(place: P, createdMs: number | undefined): P =>
-  place === undefined ? place : { ...place, createdMs }
+const beforeAt = (start: StartPosition, { lastSequenceNumber }: PartitionInfo): Before => ({
+  start,
+  last: "sequenceNumber" in start ? Math.max(numberBefore(start), lastSequenceNumber) : lastSequenceNumber
+})
 
 /** ISO text; a stored position may hold any number. */
 const timeText = (ms: number): string => (Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms))
@@ -271,36 +266,32 @@ const timeText = (ms: number): string => (Math.abs(ms) <= 8.64e15 ? new Date(ms)
 /** Opens a partition at a stored place, or where the options say. */
 export const openHubCursor = <A>(
   o: HubReading<A>,
-  stored: Place | Before | undefined
+  stored: ((Place | Before) & OfHub) | undefined
 ): Effect.Effect<PartitionCursor<A, EventHubMeta, SourceError>, SourceError, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const info = yield* Effect.mapError(o.client.info(o.partition), (error) => sourceError(o, error, o.partition))
     yield* warnOfOtherReaders(o)
-    const before =
-      stored !== undefined && "start" in stored
-        ? stored
-        : { start: o.start, last: lastBefore(o.start, info), createdMs: o.createdMs }
+    const before = stored !== undefined && "start" in stored ? stored : beforeAt(o.start, info)
     const cursorAt = (place?: Place, gap?: Gap): HubCursor<A> => new HubCursor(o, scope, before, place, gap)
     const { createdMs } = o
     const madeAnew = (why: string): Effect.Effect<never, SourceError> => {
       const message = `${o.connector}, partition ${o.partition}: ${why}: the hub was made anew: start from the beginning with a new checkpoint`
       return Effect.fail(new SourceError({ connector: o.connector, partition: o.partition, retryable: false, message }))
     }
-    if (stored === undefined) return cursorAt(named(placeAt(o.start, info), createdMs))
+    if (stored === undefined) return cursorAt(placeAt(o.start, info))
     if (stored.createdMs !== undefined && createdMs !== undefined && stored.createdMs !== createdMs)
       return yield* madeAnew(
         `the checkpoint is of a hub made at ${timeText(stored.createdMs)}, and this one was made at ${timeText(createdMs)}`
       )
     if ("start" in stored) return cursorAt()
-    if (stored.after > info.lastSequenceNumber) {
+    if (stored.after > info.lastSequenceNumber)
       return yield* madeAnew(
         `the checkpoint is behind event ${stored.after}, and the last one there is ${info.lastSequenceNumber}`
       )
-    }
     const lost = info.beginSequenceNumber - (stored.after + 1)
-    if (lost <= 0) return cursorAt(named(stored, createdMs))
+    if (lost <= 0) return cursorAt(stored)
     const gap = { from: stored.after + 1, to: info.beginSequenceNumber - 1 }
     if (o.failOnDataLoss) return yield* Effect.fail(dataLoss(o, gap))
-    return cursorAt(named(placeBehind(gap.to, info), createdMs), gap)
+    return cursorAt(placeBehind(gap.to, info), gap)
   })

@@ -9,27 +9,28 @@ export interface Place {
   /** Of the event that was read last; -1: none was, from the very first on. */
   readonly after: number
   readonly offset: string | undefined
-  /** When the hub was made, ms since the epoch, where it is known. */
-  readonly createdMs?: number | undefined
 }
 
-/** Nothing was read yet, and only the first event will tell where that is: after a time, or behind an offset. */
+/** Nothing was read yet, and only the first event will tell where that is: after a time, behind an offset, or yet to come. */
 export interface Before {
   readonly start: StartPosition
-  /** The last event that was there when this began: what comes after it is waited for. */
+  /** The last event that is not waited for: there when this began, or before the start by its number. */
   readonly last: number
-  /** When the hub was made, ms since the epoch, where it is known. */
+}
+
+/** Of which hub a position is: when it was made, ms since the epoch, where that is known. */
+export interface OfHub {
   readonly createdMs?: number | undefined
 }
 
 const isTime = (ms: unknown): ms is number | undefined => ms === undefined || Number.isFinite(ms)
 
 /** As a position; equal ones give equal texts. */
-export const positionBefore = ({ start, last, createdMs }: Before): Position =>
+export const positionBefore = ({ start, last }: Before, createdMs?: number): Position =>
   position(JSON.stringify({ start, last, createdMs }))
 
 /** Reads what {@link positionBefore} wrote; undefined when it is something else. */
-export const beforeOf = (stored: string): Before | undefined => {
+export const beforeOf = (stored: string): (Before & OfHub) | undefined => {
   try {
     const { start, last, createdMs } = (JSON.parse(stored) ?? {}) as { readonly [field: string]: unknown }
     if (typeof start !== "object" || start === null || typeof last !== "number" || !Number.isSafeInteger(last))
@@ -43,7 +44,7 @@ export const beforeOf = (stored: string): Before | undefined => {
 }
 
 /** As a position; equal places give equal texts. */
-export const positionAfter = ({ after, offset, createdMs }: Place): Position =>
+export const positionAfter = ({ after, offset }: Place, createdMs?: number): Position =>
   position(JSON.stringify({ after, offset: after < 0 ? undefined : offset, createdMs }))
 
 /**
@@ -56,7 +57,7 @@ export const eventsBetween = (from: string, to: string): number | undefined => {
 }
 
 /** Reads what {@link positionAfter} wrote; undefined when it is something else. */
-export const placeOf = (stored: string): Place | undefined => {
+export const placeOf = (stored: string): (Place & OfHub) | undefined => {
   try {
     const { after, offset, createdMs } = (JSON.parse(stored) ?? {}) as { readonly [field: string]: unknown }
     if (typeof after !== "number" || !Number.isSafeInteger(after) || after < -1) return undefined

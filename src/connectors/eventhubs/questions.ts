@@ -2,23 +2,18 @@
  * How often a namespace is asked what its hubs and partitions hold. The service takes 50 such questions a second, of all
  * hubs and clients of a namespace together, and refuses the others: all clients of a process keep to one pace.
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import { monotonicMs } from "../../model/monotonic.ts"
 
 /** Waits for one's turn to ask: first come, first served. Interrupting it takes nothing from the others. */
 export type Turn = Effect.Effect<void>
 
 /** 40 questions a second: the rest is left to other programs, and to questions that the SDK asks again. */
 const everyMs = 25
-
-/** Time that only passes, ms. */
-export const monotonicMs: Effect.Effect<number> = Clock.clockWith((clock) =>
-  Effect.sync(() => Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
-)
 
 /** A turn every {@link everyMs} at most. */
 const makeTurn = (): Turn => {

@@ -118,7 +118,7 @@ describe("tidemark run", () => {
     const { code, stdout, stderr } = await short
     expect(stdout).toMatch(/^epoch \d+\n[^]*answer[^]*42/)
     expect(stdout).not.toContain("ledger")
-    expect(stderr).not.toContain("42")
+    expect(stderr).not.toContain("answer")
     expect(stderr).not.toContain("map-1")
     expect(long.stderr).toMatch(/map-1 +in 1 = forwarded 1\n/)
     expect([code, long.code]).toEqual([0, 0])

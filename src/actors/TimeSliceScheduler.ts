@@ -9,6 +9,12 @@ import * as Scheduler from "effect/Scheduler"
 import type * as Fiber from "effect/Fiber"
 import { Limits } from "../model/Limits.ts"
 
+/**
+ * Whether a fiber may be made to yield here: not at the first operation after it was resumed. That may be its end: one
+ * that is interrupted before it began would come back from the yield to its beginning, and never hear of it (effect 4.1.0).
+ */
+export const mayYield = (fiber: Fiber.Fiber<unknown, unknown>): boolean => fiber.currentOpCount > 1
+
 class TimeSlice extends Scheduler.MixedScheduler {
   #started = performance.now()
 
@@ -23,6 +29,7 @@ class TimeSlice extends Scheduler.MixedScheduler {
   }
 
   override shouldYield(fiber: Fiber.Fiber<unknown, unknown>): boolean {
+    if (!mayYield(fiber)) return false
     return super.shouldYield(fiber) || performance.now() - this.#started > Limits.timeSliceMs
   }
 }

@@ -16,6 +16,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
+import { mayYield } from "../actors/TimeSliceScheduler.ts"
 import { MinHeap } from "../streams/state/MinHeap.ts"
 import { Seeded } from "./seeded.ts"
 
@@ -155,8 +156,8 @@ export class Simulator {
     const process = new Process(++this.#processes, this)
     const scheduler: Scheduler.Scheduler = {
       executionMode: "async",
-      shouldYield: () => {
-        if (--this.#untilYield > 0) return false
+      shouldYield: (fiber) => {
+        if (!mayYield(fiber) || --this.#untilYield > 0) return false
         this.#untilYield = 1 + this.#order.below(yieldAfterMax)
         return true
       },

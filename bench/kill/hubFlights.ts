@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
 import * as EventHubs from "tidemark/EventHubs"
-import { placeOf } from "../../src/connectors/eventhubs/place.ts"
+import { placeOf } from "../../src/connectors/eventhubs/hubPosition.ts"
 import { hubName } from "./settings.ts"
 
 /** A hub that gets no more events: its query ends as one that reads files does. */

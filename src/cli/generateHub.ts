@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { sinkError } from "../connectors/eventhubs/faults.ts"
-import { sendPatiently } from "../connectors/eventhubs/sendPatiently.ts"
+import { sendWithRetry } from "../connectors/eventhubs/sendWithRetry.ts"
 import { asCliFailure, type CliFailure, ExitCode, failed } from "./failure.ts"
 import type { GenerateOptions, Target } from "./generateTarget.ts"
 import { connectHub, hubConnection, type HubFlags, inTime, nameOf } from "./hubConnection.ts"
@@ -26,15 +26,18 @@ export const toHub = (o: GenerateOptions, flags: HubFlags): Effect.Effect<Target
     }
     let sent = 0
     let bytes = 0
+    let tooLarge = 0
     const send = (partition: string, lines: ReadonlyArray<Uint8Array>) => {
       const events = lines.map((body) => ({ body, messageId: undefined }))
       return Effect.map(
-        Effect.mapError(sendPatiently(client, { partition, partitionKey: undefined, events }), (error) =>
+        Effect.mapError(sendWithRetry(client, { partition, partitionKey: undefined, events }), (error) =>
           sinkError(name, error)
         ),
-        () => {
-          sent += lines.length
+        (refused) => {
+          tooLarge += refused.length
+          sent += lines.length - refused.length
           bytes += lines.reduce((sum, line) => sum + line.length, 0)
+          for (const i of refused) bytes -= lines[i].length
         }
       )
     }
@@ -45,6 +48,8 @@ export const toHub = (o: GenerateOptions, flags: HubFlags): Effect.Effect<Target
       prepare: Effect.void,
       open: (partition) =>
         Effect.succeed((lines) => Effect.andThen(Effect.uninterruptible(send(ids[Number(partition)], lines)), pause)),
-      said: () => `${many(sent, "event")} (${size(bytes)}) sent to ${name}`
+      said: () =>
+        `${many(sent, "event")} (${size(bytes)}) sent to ${name}` +
+        (tooLarge === 0 ? "" : `; ${many(tooLarge, "event")} not sent, larger than the hub takes`)
     }
   })

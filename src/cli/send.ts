@@ -13,7 +13,7 @@ import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import type { EventHubsClient } from "../connectors/eventhubs/EventHubsClient.ts"
 import { sinkError } from "../connectors/eventhubs/faults.ts"
-import { sendPatiently } from "../connectors/eventhubs/sendPatiently.ts"
+import { sendWithRetry } from "../connectors/eventhubs/sendWithRetry.ts"
 import { asCliFailure, type CliFailure, describeError, failed } from "./failure.ts"
 import { Host, type HostShape, stopRequested } from "./Host.ts"
 import { connectHub, hubConnection, type HubFlags, inTime, nameOf } from "./hubConnection.ts"
@@ -100,7 +100,7 @@ const grouped = (s: Sending, lines: ReadonlyArray<Line>): ReadonlyArray<Group> =
 
 const sendGroup = (s: Sending, { partitionKey, lines }: Group): Effect.Effect<void, CliFailure> => {
   const events = lines.map(({ body }) => ({ body, messageId: undefined }))
-  return Effect.matchEffect(sendPatiently(s.client, { partition: s.o.partition, partitionKey, events }), {
+  return Effect.matchEffect(sendWithRetry(s.client, { partition: s.o.partition, partitionKey, events }), {
     onFailure: (error) => {
       const [first, last] = [lines[0].number, lines[lines.length - 1].number]
       const which = first === last ? `line ${count(first)} is` : `lines from ${count(first)} to ${count(last)} are`

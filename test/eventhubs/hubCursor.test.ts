@@ -1,5 +1,5 @@
 /** A reader of a hub whose connections end now and then, under a clock of its own. */
-import { Effect, Option, Redacted } from "effect"
+import { Effect, Fiber, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { expect, it } from "vitest"
 import * as EventHubs from "../../src/EventHubs.ts"
@@ -47,3 +47,27 @@ it("a quiet partition whose link ends each ten minutes is read on for ever", asy
 it("a link that ends again and again at once is told", async () => {
   expect(await links(1_000, 24 * 3_600_000)).toEqual({ opened: 9, isReading: false })
 })
+
+it("a hub made anew while it is read is not read on as if its numbers were the old ones", () =>
+  Effect.gen(function* () {
+    let createdMs = 0
+    const client = {
+      ...endsAfter(1_000, () => undefined),
+      hub: Effect.sync(() => ({ partitionIds: ["0"], createdMs }))
+    }
+    const cursor = yield* Effect.provideService(
+      EventHubs.source({ connection, consumerGroup: "g" }).open("0", Option.none()),
+      EventHubs.HubConnector,
+      () => Effect.succeed(client)
+    )
+    const pull = yield* Effect.forkScoped(Effect.flip(cursor.pull(demand(1))))
+    yield* TestClock.adjust(1_500)
+    expect(pull.pollUnsafe()).toBeUndefined()
+    createdMs = 86_400_000
+    yield* TestClock.adjust(1_500)
+    const error = yield* Fiber.join(pull)
+    expect(error).toMatchObject({ retryable: false, partition: "0" })
+    expect(String(error)).toContain(
+      "it was made at 1970-01-01T00:00:00.000Z, and now at 1970-01-02T00:00:00.000Z: the hub was made anew"
+    )
+  }).pipe(Effect.scoped, Effect.provide(TestClock.layer()), Effect.runPromise))

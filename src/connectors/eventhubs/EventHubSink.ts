@@ -24,7 +24,7 @@ import { textOf } from "../../model/Text.ts"
 import { checkConnection, type ConnectionOptions, defaultName, resolveConnection } from "./connection.ts"
 import type { EventHubsClient, OutgoingEvent } from "./EventHubsClient.ts"
 import { sinkError } from "./faults.ts"
-import { sendPatiently } from "./sendPatiently.ts"
+import { sendWithRetry } from "./sendWithRetry.ts"
 import { sharedClient } from "./sharedClient.ts"
 
 /** A field of a row by its name, or a function of the row. */
@@ -166,7 +166,7 @@ const writerOf = <A>(
         const dead: Array<DeadRow> = []
         let sent = 0
         const sendGroup = ({ partition, partitionKey, events, rows }: Outgoing): Effect.Effect<void, SinkError> =>
-          Effect.matchEffect(sendPatiently(client, { partition, partitionKey, events }), {
+          Effect.matchEffect(sendWithRetry(client, { partition, partitionKey, events }), {
             onFailure: (error) => Effect.fail(sinkError(name, error)),
             onSuccess: (tooLarge) =>
               Effect.sync(() => {

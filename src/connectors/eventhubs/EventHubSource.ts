@@ -18,7 +18,7 @@ import { checkConnection, type ConnectionOptions, defaultName, resolveConnection
 import type { ConnectHub, EventHubsClient } from "./EventHubsClient.ts"
 import { type ReadingAt, sourceError } from "./faults.ts"
 import { type Decode, type EventHubMeta, metaOf, openHubCursor } from "./hubCursor.ts"
-import { type Before, beforeOf, eventsBetween, type OfHub, type Place, placeOf, publishable } from "./place.ts"
+import { type Before, beforeOf, eventsBetween, type OfHub, type Place, placeOf, publishable } from "./hubPosition.ts"
 import { sharedClient } from "./sharedClient.ts"
 import { startsOf, type StartOption } from "./StartPosition.ts"
 

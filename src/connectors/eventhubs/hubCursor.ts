@@ -19,7 +19,7 @@ import type { ClientError, PartitionInfo, ReceivedEvent, Receiver } from "./Even
 import { isBrief, sourceError } from "./faults.ts"
 import { dataLoss, type Gap, gapRow } from "./gap.ts"
 import { type PartitionToRead, warnOfOtherReaders } from "./otherReaders.ts"
-import { type Before, type OfHub, type Place, positionAfter, positionBefore } from "./place.ts"
+import { type Before, type OfHub, type Place, positionAfter, positionBefore } from "./hubPosition.ts"
 import { isNothing, type StartPosition } from "./StartPosition.ts"
 
 /** What is known of an event beside its body; the columns of Spark's connector. */
@@ -67,6 +67,7 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
   #wholeBelow = -1
   #receiver: { readonly of: Receiver; readonly scope: Scope.Closeable; readonly sinceMs: number } | undefined
   #reopens = 0
+  #hasOpened = false
 
   constructor(o: HubReading<A>, scope: Scope.Scope, before: Before, place?: Place, gap?: Gap) {
     this.#before = before
@@ -138,7 +139,20 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
     return Effect.void
   }
 
+  /** Opens a receiver; before another one, whether the hub is still the one whose numbers are known. */
   readonly #open = Effect.suspend((): Effect.Effect<void, SourceError> => {
+    if (!this.#hasOpened) return this.#openHere
+    const { client, createdMs } = this.#o
+    return Effect.matchEffect(client.hub, {
+      onFailure: (error) => this.#failed(error),
+      onSuccess: ({ createdMs: nowMs }) =>
+        createdMs === undefined || nowMs === createdMs
+          ? this.#openHere
+          : Effect.fail(madeAnew(this.#o, `it was made at ${timeText(createdMs)}, and now at ${timeText(nowMs)}`))
+    })
+  })
+
+  readonly #openHere = Effect.suspend((): Effect.Effect<void, SourceError> => {
     const { client, partition, consumerGroup, ownerLevel, prefetchEvents } = this.#o
     return Effect.uninterruptible(
       Effect.gen({ self: this }, function* () {
@@ -147,6 +161,7 @@ class HubCursor<A> implements PartitionCursor<A, EventHubMeta, SourceError> {
         const opened = yield* Effect.exit(Scope.provide(client.receive(options), scope))
         if (Exit.isSuccess(opened)) {
           this.#receiver = { of: opened.value, scope, sinceMs: yield* monotonicMs }
+          this.#hasOpened = true
           return Effect.void
         }
         yield* Scope.close(scope, Exit.void)
@@ -263,6 +278,12 @@ const beforeAt = (start: StartPosition, { lastSequenceNumber }: PartitionInfo): 
 /** ISO text; a stored position may hold any number. */
 const timeText = (ms: number): string => (Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms))
 
+/** Another hub of the same name: its numbers begin again, and those of the checkpoint say nothing of it. */
+const madeAnew = ({ connector, partition }: PartitionToRead, why: string): SourceError => {
+  const message = `${connector}, partition ${partition}: ${why}: the hub was made anew: start from the beginning with a new checkpoint`
+  return new SourceError({ connector, partition, retryable: false, message })
+}
+
 /** Opens a partition at a stored place, or where the options say. */
 export const openHubCursor = <A>(
   o: HubReading<A>,
@@ -275,19 +296,21 @@ export const openHubCursor = <A>(
     const before = stored !== undefined && "start" in stored ? stored : beforeAt(o.start, info)
     const cursorAt = (place?: Place, gap?: Gap): HubCursor<A> => new HubCursor(o, scope, before, place, gap)
     const { createdMs } = o
-    const madeAnew = (why: string): Effect.Effect<never, SourceError> => {
-      const message = `${o.connector}, partition ${o.partition}: ${why}: the hub was made anew: start from the beginning with a new checkpoint`
-      return Effect.fail(new SourceError({ connector: o.connector, partition: o.partition, retryable: false, message }))
-    }
     if (stored === undefined) return cursorAt(placeAt(o.start, info))
     if (stored.createdMs !== undefined && createdMs !== undefined && stored.createdMs !== createdMs)
-      return yield* madeAnew(
-        `the checkpoint is of a hub made at ${timeText(stored.createdMs)}, and this one was made at ${timeText(createdMs)}`
+      return yield* Effect.fail(
+        madeAnew(
+          o,
+          `the checkpoint is of a hub made at ${timeText(stored.createdMs)}, and this one was made at ${timeText(createdMs)}`
+        )
       )
     if ("start" in stored) return cursorAt()
     if (stored.after > info.lastSequenceNumber)
-      return yield* madeAnew(
-        `the checkpoint is behind event ${stored.after}, and the last one there is ${info.lastSequenceNumber}`
+      return yield* Effect.fail(
+        madeAnew(
+          o,
+          `the checkpoint is behind event ${stored.after}, and the last one there is ${info.lastSequenceNumber}`
+        )
       )
     const lost = info.beginSequenceNumber - (stored.after + 1)
     if (lost <= 0) return cursorAt(stored)

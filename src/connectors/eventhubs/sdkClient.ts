@@ -16,7 +16,7 @@ import {
   type PartitionInfo,
   type ReceiveOptions
 } from "./EventHubsClient.ts"
-import { inTurn, QuestionTurns } from "./questions.ts"
+import { inTurn, QuestionTurns } from "./rateLimit.ts"
 import type { Consumer, Producer, SdkBatch, SdkOutgoing } from "./sdk.ts"
 import { clientError } from "./sdkErrors.ts"
 import { subscribe } from "./subscription.ts"

@@ -2,7 +2,7 @@
 import { Clock, Effect, Exit, Fiber, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { describe, expect, it } from "vitest"
-import { inTurn, makeTurns } from "../../src/connectors/eventhubs/questions.ts"
+import { inTurn, makeTurns } from "../../src/connectors/eventhubs/rateLimit.ts"
 
 /** What the service allows. */
 const perSecondMax = 50

@@ -12,7 +12,7 @@ const triesMax = 4
  * Sends, as long as it takes a busy hub; gives back what was too large, by its index. What a send that failed had sent is
  * sent again by the next try.
  */
-export const sendPatiently = (
+export const sendWithRetry = (
   client: EventHubsClient,
   batch: OutgoingBatch,
   tries = 0
@@ -23,6 +23,6 @@ export const sendPatiently = (
     const pauseMs = Math.min(busyPauseMaxMs, busyPauseMinMs * 2 ** tries)
     return Effect.andThen(
       Effect.sleep(pauseMs),
-      sendPatiently(client, batch, Math.min(tries + 1, isBusy ? triesMax : tries + 1))
+      sendWithRetry(client, batch, Math.min(tries + 1, isBusy ? triesMax : tries + 1))
     )
   })

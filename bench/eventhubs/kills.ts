@@ -50,13 +50,21 @@ const written = (): ReadonlyArray<number> => {
   }
 }
 
+/** What a process said when it ended by itself: its error, without what differs from one to the next. */
+const reasonOf = (said: string): string =>
+  (said.split("\n").find((line) => /\w+Error: /.test(line)) ?? said.slice(0, 200))
+    .trim()
+    .replace(/sb:\/\/\S+/g, "the service")
+    .replace(/\d+/g, "#")
+    .slice(0, 200)
+
 const check = async (service: EmbeddedService): Promise<void> => {
   const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise(effect)
   const connection = service.connectionString("numbers")
   let child: ChildProcess | undefined
   let over = false
   let processes = 0
-  const failures: Array<string> = []
+  const reasons = new Map<string, number>()
   const startQuery = (): void => {
     const mine = spawn(process.execPath, [...process.execArgv, job], {
       cwd: folder,
@@ -67,8 +75,11 @@ const check = async (service: EmbeddedService): Promise<void> => {
     let said = ""
     mine.stderr.on("data", (text: Buffer) => (said = (said + text.toString()).slice(-4_000)))
     mine.on("close", (code, signal) => {
-      // Whatever ends it, another one goes on; a failure that is none of ours is told.
-      if (signal !== "SIGKILL" && !over) failures.push(`exit ${code}: ${said.slice(0, 600)}`)
+      // Whatever ends it, another one goes on; why it ended by itself is told.
+      if (signal !== "SIGKILL" && !over) {
+        const reason = `exit ${code}: ${reasonOf(said)}`
+        reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
+      }
       if (!over) startQuery()
     })
     child = mine
@@ -137,7 +148,6 @@ const check = async (service: EmbeddedService): Promise<void> => {
   const lost = events - new Set(rows).size
   const duplicated = rows.length - sent
   const ok = lost === 0 && duplicated === 0
-  for (const failure of failures.slice(0, 5)) console.error(failure)
   const seconds = Math.round((performance.now() - began) / 1000)
   console.log(
     JSON.stringify({
@@ -147,7 +157,7 @@ const check = async (service: EmbeddedService): Promise<void> => {
       faults,
       steals,
       processes,
-      failures: failures.length,
+      endedByItself: Object.fromEntries(reasons),
       lost,
       duplicated,
       seconds,
